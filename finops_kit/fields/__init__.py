@@ -1,0 +1,10 @@
+"""Every column declared once: its type, its unit, its meaning and the FOCUS version that has it."""
+
+from finops_kit.fields.focus import COST_COLUMNS, FOCUS_BY_NAME, FOCUS_FIELDS, FOCUS_VERSIONS, focus_columns
+from finops_kit.fields.tables import REFERENCE_TABLES, TABLES
+from finops_kit.fields.types import COUNT, DAY, FLAG, MONEY, QUANTITY, TAGS, TEXT, TIME, Field, Table
+
+__all__ = [
+    "COST_COLUMNS", "COUNT", "DAY", "FLAG", "FOCUS_BY_NAME", "FOCUS_FIELDS", "FOCUS_VERSIONS", "Field", "MONEY",
+    "QUANTITY", "REFERENCE_TABLES", "TABLES", "TAGS", "TEXT", "TIME", "Table", "focus_columns",
+]  # fmt: skip

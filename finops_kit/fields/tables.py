@@ -1,0 +1,272 @@
+"""The tables of the store, column by column. All are insert-only; every row names its batch."""
+
+from __future__ import annotations
+
+from finops_kit.fields.focus import FOCUS_FIELDS
+from finops_kit.fields.types import COUNT, DAY, FLAG, MONEY, QUANTITY, TAGS, TEXT, TIME, Field, Table
+
+BATCH = Field("batch_id", TEXT, "The batch that brought the row; see the ledger.", required=True)
+ROW = Field("source_row", COUNT, "Row in the source file: 1 is the first after the header.", required=True)
+
+CHARGE = Table(
+    "charge",
+    "one row per line of a delivered bill, FOCUS columns",
+    (
+        *FOCUS_FIELDS,
+        Field("x_Columns", TAGS, "Provider columns that FOCUS has no place for, as text."),
+        Field("source_system", TEXT, "Where the bill came from: the format's family, such as focus or aws-cur."),
+        BATCH,
+        ROW,
+    ),
+)
+
+RESOURCE_SNAPSHOT = Table(
+    "resource_snapshot",
+    "one observation of one resource by one source",
+    (
+        Field("snapshot_id", TEXT, "SHA-256 over what was observed, so the same observation has the same id."),
+        Field("resource_id", TEXT, "The provider's id, kept as text.", required=True),
+        Field("resource_name", TEXT, "Display name."),
+        Field("source_system", TEXT, "Who observed it: kubernetes, cmdb, vsphere, aws ...", required=True),
+        Field("source_sequence", TEXT, "The source's own sequence where it has one; equality only."),
+        Field("observed_at", TIME, "When it was seen.", "UTC", required=True),
+        Field("presence", TEXT, "present or absent.", required=True),
+        Field("kind", TEXT, "node, pod, deployment, machine, disk, volume, database ...", required=True),
+        Field("provider_name", TEXT, "ProviderName of the charges that this resource causes."),
+        Field("region_id", TEXT, "Region or data centre."),
+        Field("account_id", TEXT, "SubAccountId it belongs to."),
+        Field("cluster", TEXT, "Kubernetes cluster."),
+        Field("namespace", TEXT, "Kubernetes namespace."),
+        Field("owner_id", TEXT, "resource_id of what it belongs to: replica set to deployment, volume to machine."),
+        Field("power_state", TEXT, "running, stopped, attached, available, Pending ..."),
+        Field("sku", TEXT, "Instance type, disk class."),
+        Field("vcpu", QUANTITY, "Processors: capacity of a machine, request of a pod.", "vCPU"),
+        Field("memory_gib", QUANTITY, "Memory: capacity of a machine, request of a pod.", "GiB"),
+        Field("storage_gib", QUANTITY, "Storage.", "GiB"),
+        Field("replicas", QUANTITY, "Replicas wanted.", "replicas"),
+        Field("gpu", QUANTITY, "Graphics processors.", "GPU"),
+        Field("usage_vcpu", QUANTITY, "Mean processors in use, where the source says so; a derivation.", "vCPU"),
+        Field("tags", TAGS, "Labels or tags, keys as the source spells them."),
+        Field("attributes", TEXT, "What else the source says, JSON."),
+        BATCH,
+        ROW,
+    ),
+)
+
+OBSERVATION_SCOPE = Table(
+    "observation_scope",
+    "one row per batch of observations: what it looked at",
+    (
+        Field("source_system", TEXT, "Who observed."),
+        Field("scope", TEXT, "What was looked at, such as cluster/kind."),
+        Field("observed_at", TIME, "When.", "UTC"),
+        Field("complete", FLAG, "Whether a resource missing here is absent (true) or unknown (false)."),
+        BATCH,
+    ),
+)
+
+DELIVERY = Table(
+    "delivery",
+    "one row per batch and billing account and period that it delivers",
+    (
+        Field("source_system", TEXT, "The bill's source."),
+        Field("billing_account_id", TEXT, "BillingAccountId; empty for data that is no bill."),
+        Field("period_start", TIME, "BillingPeriodStart; null for data that has no period.", "UTC"),
+        Field("dataset", TEXT, "charge, or the reference table it fills."),
+        Field("mode", TEXT, "replace: newest is current; append: adds to the current delivery."),
+        Field("rows", COUNT, "Rows of this delivery."),
+        Field("billed_cost", TEXT, "Sum of BilledCost per currency, JSON of decimals as text."),
+        BATCH,
+    ),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "one row per source row that could not be stored",
+    (
+        Field("source_file", TEXT, "The file as it was named."),
+        ROW,
+        Field("column_name", TEXT, "The column at fault; null where the whole row is."),
+        Field("reason", TEXT, "What is wrong and what was expected."),
+        Field("raw", TEXT, "The row as it came."),
+        BATCH,
+    ),
+)
+
+LEDGER = Table(
+    "ledger",
+    "one entry per batch",
+    (
+        Field("entry", COUNT, "Place in the chain, from 1."),
+        BATCH,
+        Field("kind", TEXT, "ingest, report, compact ..."),
+        Field("format", TEXT, "The source's format."),
+        Field("source_file", TEXT, "The file as it was named."),
+        Field("source_hash", TEXT, "SHA-256 of the source file."),
+        Field("source_bytes", COUNT, "Its size.", "bytes"),
+        Field("rows_read", COUNT, "Rows read; always stored + quarantined."),
+        Field("rows_stored", COUNT, "Rows stored."),
+        Field("rows_quarantined", COUNT, "Rows quarantined."),
+        Field("control_totals", TEXT, "Sum of BilledCost per currency, JSON of decimals as text."),
+        Field("remainders", TEXT, "What the stored scale cut off per currency, JSON; empty where nothing was."),
+        Field("actor", TEXT, "Who ran it."),
+        Field("started_at", TIME, "When the batch began.", "UTC"),
+        Field("recorded_at", TIME, "When the store learned it: known time.", "UTC"),
+        Field("kit_version", TEXT, "Version of this package."),
+        Field("details", TEXT, "What else is known of the batch, JSON."),
+        Field("data_files", TEXT, "Data files written, JSON: table, path, bytes, sha256."),
+        Field("previous_hash", TEXT, "entry_hash of the entry before."),
+        Field("entry_hash", TEXT, "SHA-256 over all the columns above."),
+    ),
+)
+
+REPORT_RUN = Table(
+    "report_run",
+    "one row per perspective of a report run",
+    (
+        Field("run_id", TEXT, "The run; all its perspectives share it."),
+        Field("perspective", TEXT, "engineering, product ..."),
+        Field("store_version", COUNT, "The version that it read."),
+        Field("ledger_head", TEXT, "entry_hash of the ledger's head at that version."),
+        Field("parameters", TEXT, "JSON."),
+        Field("code_version", TEXT, "Version of this package."),
+        Field("grand_total", MONEY, "EffectiveCost that the page adds up to.", "currency"),
+        Field("currency", TEXT, "Currency of grand_total."),
+        Field("page_hash", TEXT, "SHA-256 of the page."),
+        Field("results_hash", TEXT, "SHA-256 over the result tables."),
+        Field("started_at", TIME, "", "UTC"),
+        Field("finished_at", TIME, "", "UTC"),
+        BATCH,
+    ),
+)
+
+ASSET = Table(
+    "asset",
+    "one row per asset of the on-premises register",
+    (
+        Field("asset_id", TEXT, "Unique id.", required=True),
+        Field("asset_name", TEXT, "Display name."),
+        Field("asset_class", TEXT, "server, storage, network, facility ..."),
+        Field("data_centre", TEXT, "Where it stands."),
+        Field("resource_id", TEXT, "resource_id of its observations and charges."),
+        Field("service_id", TEXT, "Service it carries."),
+        Field("owner_team", TEXT, "Team that answers for it."),
+        Field("criticality", TEXT, "As the register says."),
+        Field("acquired_on", DAY, "Start of depreciation."),
+        Field("support_ends_on", DAY, "End of support."),
+        Field("decommissioned_on", DAY, "Null while it runs."),
+        Field("acquisition_cost", MONEY, "What it cost.", "currency"),
+        Field("salvage_value", MONEY, "What remains at the end of its life.", "currency"),
+        Field("life_months", COUNT, "Useful life.", "months"),
+        Field("power_kw", QUANTITY, "Power drawn.", "kW"),
+        Field("vcpu", QUANTITY, "Capacity.", "vCPU"),
+        Field("memory_gib", QUANTITY, "Capacity.", "GiB"),
+        Field("storage_gib", QUANTITY, "Capacity.", "GiB"),
+        Field("currency", TEXT, "Currency of the amounts."),
+        BATCH,
+        ROW,
+    ),
+)
+
+CMDB_ITEM = Table(
+    "cmdb_item",
+    "one row per configuration item and the time it was so",
+    (
+        Field("ci_id", TEXT, "Unique id.", required=True),
+        Field("ci_name", TEXT, "Display name."),
+        Field("ci_class", TEXT, "service, application, server, account, namespace ..."),
+        Field("resource_id", TEXT, "resource_id, SubAccountId or namespace that it stands for."),
+        Field("service_id", TEXT, "Service it belongs to."),
+        Field("service_name", TEXT, "Display name of the service."),
+        Field("product", TEXT, "Product of the service."),
+        Field("team", TEXT, "Team that answers for it."),
+        Field("cost_center", TEXT, "Cost centre, kept as text."),
+        Field("business_unit", TEXT, "Business unit."),
+        Field("environment", TEXT, "prod, test ..."),
+        Field("criticality", TEXT, "As the CMDB says."),
+        Field("valid_from", DAY, "First day it was so."),
+        Field("valid_to", DAY, "First day it was no longer so; null while it is."),
+        BATCH,
+        ROW,
+    ),
+)
+
+BUDGET = Table(
+    "budget",
+    "one row per month and owner",
+    (
+        Field("month", DAY, "First day of the month.", required=True),
+        Field("dimension", TEXT, "What it is for: service_id, team, cost_center, total."),
+        Field("member", TEXT, "Which one."),
+        Field("amount", MONEY, "Budgeted EffectiveCost.", "currency", required=True),
+        Field("currency", TEXT, "ISO 4217.", required=True),
+        BATCH,
+        ROW,
+    ),
+)
+
+BUSINESS_METRIC = Table(
+    "business_metric",
+    "one row per day or month, metric and owner",
+    (
+        Field("period_start", DAY, "First day.", required=True),
+        Field("period_grain", TEXT, "day or month."),
+        Field("metric", TEXT, "requests, orders, customers, revenue, active_tenants ...", required=True),
+        Field("service_id", TEXT, "Service; empty for the whole house."),
+        Field("tenant", TEXT, "Tenant or customer; empty for all."),
+        Field("value", QUANTITY, "The figure.", "unit", required=True),
+        Field("unit", TEXT, "requests, EUR ..."),
+        BATCH,
+        ROW,
+    ),
+)
+
+CONTRACT = Table(
+    "contract",
+    "one row per contract with a provider",
+    (
+        Field("contract_id", TEXT, "Unique id.", required=True),
+        Field("provider_name", TEXT, "ProviderName of its charges."),
+        Field("contract_name", TEXT, "Display name."),
+        Field("starts_on", DAY, ""),
+        Field("ends_on", DAY, "First day after it."),
+        Field("notice_days", COUNT, "Notice to give before the end.", "days"),
+        Field("annual_commitment", MONEY, "Committed spend a year.", "currency"),
+        Field("discount_pct", QUANTITY, "Negotiated discount on list price.", "%"),
+        Field("currency", TEXT, "ISO 4217."),
+        BATCH,
+        ROW,
+    ),
+)
+
+EXCHANGE_RATE = Table(
+    "exchange_rate",
+    "one row per month and pair",
+    (
+        Field("month", DAY, "First day of the month it holds for.", required=True),
+        Field("from_currency", TEXT, "ISO 4217.", required=True),
+        Field("to_currency", TEXT, "ISO 4217.", required=True),
+        Field("rate", QUANTITY, "to_currency for one from_currency.", "", required=True),
+        Field("rate_source", TEXT, "Who published it."),
+        BATCH,
+        ROW,
+    ),
+)
+
+#: reference data: the newest complete delivery of a file's kind is current
+REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE)
+
+#: every table of the store
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        CHARGE,
+        RESOURCE_SNAPSHOT,
+        OBSERVATION_SCOPE,
+        DELIVERY,
+        QUARANTINE,
+        LEDGER,
+        REPORT_RUN,
+        *REFERENCE_TABLES,
+    )
+}
