@@ -1,0 +1,272 @@
+"""The store's only writing path: a batch is one transaction over all its tables with its ledger entry.
+
+Rows are inserted and never updated or deleted. A batch that does not come to its end leaves nothing:
+the transaction is rolled back and the files that it wrote are removed.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from finops_kit import __version__
+from finops_kit.errors import ReconciliationFailed, StoreError, StoreMissing, UsageError
+from finops_kit.fields import REFERENCE_TABLES, TABLES
+from finops_kit.settings import Workspace
+from finops_kit.store.lake import LAKE, attach, connect
+from finops_kit.store.ledger import GENESIS, decimals_as_json, entry_hash, file_hash
+from finops_kit.store.lock import WAIT_SECONDS, writer_lock
+
+#: tables whose rows count as stored source rows
+SOURCE_TABLES = frozenset({"charge", "resource_snapshot", *(table.name for table in REFERENCE_TABLES)})
+#: the ledger is written by the batch itself, last
+LEDGER = "ledger"
+#: what DuckDB may use while a batch is written; the rest spills to disk
+MEMORY_LIMIT = "1GB"
+
+
+class Batch:
+    """One transaction under way. Made by :meth:`Writer.batch`; commits when its ``with`` block ends."""
+
+    def __init__(self, writer: Writer, entry: int, header: dict[str, Any]) -> None:
+        self._writer = writer
+        self._header = header
+        self._started = datetime.now(UTC)
+        self._touched: dict[str, set[Path]] = {}
+        source_hash = header.get("source_hash") or ""
+        self.entry = entry
+        self.id = f"b{entry:06d}-{source_hash[:8] or self._started.strftime('%H%M%S%f')[:8]}"
+        self.rows_read = 0
+        self.rows_stored = 0
+        self.rows_quarantined = 0
+        self.control_totals: dict[str, Decimal] = {}
+        self.remainders: dict[str, Decimal] = {}
+        self.details: dict[str, Any] = dict(header.get("details") or {})
+        self.version: int | None = None
+
+    def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
+        """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
+
+        Returns
+        -------
+        The number of rows appended.
+
+        Raises
+        ------
+        UsageError : the table is none of the store's, or the ledger
+        """
+        if table not in TABLES or table == LEDGER:
+            raise UsageError(f"A batch cannot append to {table!r}.")
+        if table not in self._touched:
+            self._touched[table] = self._writer.files_of(table)
+        statement = f"INSERT INTO {LAKE}.{table} BY NAME SELECT *, '{self.id}' AS batch_id FROM ({select_sql})"
+        row = self._writer.connection.execute(statement, params or []).fetchone()
+        count = int(row[0]) if row else 0
+        if table in SOURCE_TABLES:
+            self.rows_stored += count
+        elif table == "quarantine":
+            self.rows_quarantined += count
+        return count
+
+    def insert_arrow(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Append an Arrow table or stream, columns by name."""
+        name = f"batch_{self.entry}_{table}"
+        self._writer.connection.register(name, rows)
+        try:
+            return self.insert(table, f"SELECT * FROM {name}")
+        finally:
+            self._writer.connection.unregister(name)
+
+    def _new_files(self) -> list[tuple[str, Path]]:
+        return [
+            (table, path)
+            for table, before in sorted(self._touched.items())
+            for path in sorted(self._writer.files_of(table) - before)
+        ]
+
+    def _close(self) -> None:
+        """Check the counts, write the ledger entry; the caller commits."""
+        if self.rows_read != self.rows_stored + self.rows_quarantined:
+            raise ReconciliationFailed(
+                f"{self._header.get('source_file') or self.id}: {self.rows_read} rows were read, but "
+                f"{self.rows_stored} stored + {self.rows_quarantined} quarantined = "
+                f"{self.rows_stored + self.rows_quarantined}. Nothing was stored."
+            )
+        root = self._writer.workspace.data
+        files = [
+            {"table": table, "path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size,
+             "sha256": file_hash(path)}
+            for table, path in self._new_files()
+        ]  # fmt: skip
+        entry: dict[str, Any] = {
+            "entry": self.entry,
+            "batch_id": self.id,
+            "kind": self._header["kind"],
+            "format": self._header.get("format") or "",
+            "source_file": self._header.get("source_file") or "",
+            "source_hash": self._header.get("source_hash") or "",
+            "source_bytes": int(self._header.get("source_bytes") or 0),
+            "rows_read": self.rows_read,
+            "rows_stored": self.rows_stored,
+            "rows_quarantined": self.rows_quarantined,
+            "control_totals": decimals_as_json(self.control_totals),
+            "remainders": decimals_as_json({k: v for k, v in self.remainders.items() if v}),
+            "actor": self._header.get("actor") or current_actor(),
+            "started_at": self._started,
+            "recorded_at": datetime.now(UTC),
+            "kit_version": __version__,
+            "details": json.dumps(self.details, sort_keys=True, separators=(",", ":"), default=str),
+            "data_files": json.dumps(files, separators=(",", ":")),
+            "previous_hash": self._writer.head_hash(),
+        }
+        entry["entry_hash"] = entry_hash(entry)
+        columns = ", ".join(f'"{name}"' for name in entry)
+        marks = ", ".join("?" for _ in entry)
+        connection = self._writer.connection
+        connection.execute(f"INSERT INTO {LAKE}.{LEDGER} ({columns}) VALUES ({marks})", list(entry.values()))
+        connection.execute(
+            f"CALL {LAKE}.set_commit_message(?, ?, extra_info => ?)",
+            [entry["actor"], f"{entry['kind']} {self.id}", json.dumps({"entry_hash": entry["entry_hash"]})],
+        )
+
+
+def current_actor() -> str:
+    """Who runs this process, as the operating system says."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+class Writer:
+    """A connection that may append to the store. Made by :func:`open_writer`."""
+
+    def __init__(self, workspace: Workspace, connection: duckdb.DuckDBPyConnection, wait_seconds: float) -> None:
+        self.workspace = workspace
+        self.connection = connection
+        self._wait_seconds = wait_seconds
+        self._held = 0
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the right to write over several steps; may be nested."""
+        if self._held:
+            self._held += 1
+            try:
+                yield
+            finally:
+                self._held -= 1
+            return
+        with writer_lock(self.workspace, self._wait_seconds):
+            self._held = 1
+            try:
+                yield
+            finally:
+                self._held = 0
+
+    def files_of(self, table: str) -> set[Path]:
+        """The data files of one table that lie in the data folder now."""
+        folder = self.workspace.data / "main" / table
+        return set(folder.rglob("*.parquet")) if folder.is_dir() else set()
+
+    def seen(self, source_hash: str, kind: str = "ingest") -> dict[str, Any] | None:
+        """The ledger entry that stored this content already, or None."""
+        found = self.connection.execute(
+            f"SELECT entry, batch_id, source_file, format, rows_read, rows_stored, rows_quarantined, control_totals, "
+            f"recorded_at FROM {LAKE}.{LEDGER} WHERE source_hash = ? AND kind = ? ORDER BY entry LIMIT 1",
+            [source_hash, kind],
+        )
+        names = [column[0] for column in found.description]
+        row = found.fetchone()
+        return dict(zip(names, row, strict=True)) if row else None
+
+    def head_hash(self) -> str:
+        """``entry_hash`` of the newest entry."""
+        row = self.connection.execute(f"SELECT entry_hash FROM {LAKE}.{LEDGER} ORDER BY entry DESC LIMIT 1").fetchone()
+        return row[0] if row else GENESIS
+
+    def version(self) -> int:
+        """The newest version of the store."""
+        row = self.connection.execute(f"SELECT id FROM {LAKE}.current_snapshot()").fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def batch(
+        self,
+        *,
+        kind: str,
+        format: str = "",
+        source_file: str = "",
+        source_hash: str = "",
+        source_bytes: int = 0,
+        details: dict[str, Any] | None = None,
+        actor: str | None = None,
+    ) -> Iterator[Batch]:
+        """One batch: everything appended inside becomes visible at once at its end, or not at all.
+
+        Raises
+        ------
+        ReconciliationFailed : rows read are not rows stored + rows quarantined
+        StoreError : the store could not be written to (a full or read-only disk)
+        StoreBusy : another process kept writing
+        """
+        header = {"kind": kind, "format": format, "source_file": source_file, "source_hash": source_hash,
+                  "source_bytes": source_bytes, "details": details, "actor": actor}  # fmt: skip
+        with self.exclusive():
+            self.connection.execute("BEGIN")
+            row = self.connection.execute(f"SELECT coalesce(max(entry), 0) + 1 FROM {LAKE}.{LEDGER}").fetchone()
+            batch = Batch(self, int(row[0]) if row else 1, header)
+            try:
+                yield batch
+                batch._close()
+                self.connection.execute("COMMIT")
+            except BaseException as error:
+                self._undo(batch)
+                if isinstance(error, (duckdb.IOException, duckdb.TransactionException, OSError)):
+                    raise StoreError(f"The batch was not stored: {str(error).splitlines()[0]}") from error
+                raise
+            batch.version = self.version()
+
+    def _undo(self, batch: Batch) -> None:
+        with suppress(duckdb.Error):  # the failed statement may have ended the transaction already
+            self.connection.execute("ROLLBACK")
+        for _, path in batch._new_files():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Iterator[Writer]:
+    """Open the store for appending. The lock is taken by each batch, not for as long as the writer is open.
+
+    Raises
+    ------
+    StoreMissing : the workspace has no store
+
+    Example
+    -------
+    >>> import tempfile; from finops_kit.store import create_store
+    >>> place = Workspace(Path(tempfile.mkdtemp()) / "workspace")
+    >>> _ = create_store(place)
+    >>> with open_writer(place) as writer, writer.batch(kind="ingest", format="budgets") as batch:
+    ...     batch.rows_read = batch.insert(
+    ...         "budget", "SELECT DATE '2026-09-01' AS month, 'total' AS dimension, 100 AS amount, 'EUR' AS currency")
+    >>> batch.rows_stored
+    1
+    """
+    if not workspace.exists:
+        raise StoreMissing(f"There is no store in {workspace.root}. Make one with `finops init` or `finops demo`.")
+    connection = connect(memory_limit=MEMORY_LIMIT)
+    try:
+        attach(connection, workspace, read_only=False)
+        yield Writer(workspace, connection, wait_seconds)
+    finally:
+        connection.close()
