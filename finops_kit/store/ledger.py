@@ -28,7 +28,7 @@ def canonical(value: Any) -> Any:
 
     Example
     -------
-    >>> canonical(datetime(2026, 3, 1, tzinfo=timezone.utc)), canonical(Decimal("1.50"))
+    >>> canonical(datetime(2026, 3, 1, tzinfo=UTC)), canonical(Decimal("1.50"))
     ('2026-03-01T00:00:00.000000Z', '1.50')
     """
     if isinstance(value, datetime):
