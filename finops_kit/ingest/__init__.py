@@ -1,0 +1,1 @@
+"""One file in: recognise it, normalise it, append it as one batch."""
