@@ -31,6 +31,7 @@ RESOURCE_SNAPSHOT = Table(
         Field("source_sequence", TEXT, "The source's own sequence where it has one; equality only."),
         Field("observed_at", TIME, "When it was seen.", "UTC", required=True),
         Field("presence", TEXT, "present or absent.", required=True),
+        Field("scope", TEXT, "What the observation looked at; the scope of its row in observation_scope."),
         Field("kind", TEXT, "node, pod, deployment, machine, disk, volume, database ...", required=True),
         Field("provider_name", TEXT, "ProviderName of the charges that this resource causes."),
         Field("region_id", TEXT, "Region or data centre."),
