@@ -1,0 +1,184 @@
+"""A reading made by hand: every kind of figure and table that a page has to show."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from finops_kit.perspectives.reading import DataAge, Figure, Reading, ResultTable
+
+MONTHS = [date(2024 + m // 12, m % 12 + 1, 1) for m in range(18)]
+SERVICES = ("payments", "search", "identity", "ledger", "notifications", "<script>alert(1)</script>")
+
+
+def make_tables() -> dict[str, ResultTable]:
+    spend = pd.DataFrame(
+        {
+            "service_id": SERVICES,
+            "team": ["core", "find", "core", "core", "reach", "reach"],
+            "EffectiveCost": [Decimal(f"{n}.25") for n in (48210, 31877, 12044, 9980, 411, 7)],
+            "change_pct": [4.2, -1.5, None, 12.0, 0.0, 33.3],
+            "requests": [1200000, 880000, 54000, 12000, 300, None],
+        }
+    )
+    monthly = pd.DataFrame(
+        [
+            {"month": month, "service_id": service, "EffectiveCost": Decimal(1000 * (6 - s)) + Decimal(37 * m)}
+            for m, month in enumerate(MONTHS)
+            for s, service in enumerate(SERVICES)
+        ]
+    )
+    forecast = pd.DataFrame(
+        [
+            {
+                "month": f"{month:%Y-%m}",
+                "actual": Decimal(90000 + 1500 * m) if m < 14 else None,
+                "forecast": Decimal(90500 + 1500 * m) if m >= 14 else None,
+                "low": Decimal(86000 + 1100 * m) if m >= 14 else None,
+                "high": Decimal(95000 + 1900 * m) if m >= 14 else None,
+                "budget": Decimal(100000),
+            }
+            for m, month in enumerate(MONTHS)
+        ]
+    )
+    burndown = pd.DataFrame(
+        [
+            {
+                "day": date(2025, 6, d),
+                "spent": Decimal(3400 * d) if d <= 21 else None,
+                "budgeted": Decimal(100000) * d / 30,
+            }
+            for d in range(1, 31)
+        ]
+    )
+    bridge = pd.DataFrame(
+        {
+            "step": ["May 2025", "Price", "Volume", "Mix", "June 2025"],
+            "amount": [Decimal(98000), Decimal(2100), Decimal(4900), Decimal(-1300), Decimal(103700)],
+            "is_total": [True, False, False, False, True],
+        }
+    )
+    scaling = pd.DataFrame(
+        {
+            "at": [datetime(2025, 6, 3, h) for h in (1, 4, 9, 12, 20)],
+            "nodes_before": [6, 8, 14, 22, 14],
+            "nodes_after": [8, 14, 22, 14, 6],
+        }
+    )
+    units = {"EffectiveCost": "EUR", "change_pct": "%", "requests": "requests"}
+    labels = {"service_id": "Service", "EffectiveCost": "Effective cost", "change_pct": "Change", "team": "Team"}
+    money = {"actual": "EUR", "forecast": "EUR", "low": "EUR", "high": "EUR", "budget": "EUR"}
+    return {
+        "top_services": ResultTable(
+            "top_services",
+            "Spend by service",
+            "Which services cost most, and who answers for them?",
+            spend,
+            units,
+            labels,
+            measure="effective_cost",
+            trace_by=("service_id",),
+        ),
+        "monthly": ResultTable("monthly", "Spend by month", "How did spend develop?", monthly, units, labels),
+        "forecast": ResultTable(
+            "forecast",
+            "Forecast",
+            "Where will the year end?",
+            forecast,
+            money,
+            {"actual": "Actual", "forecast": "Forecast", "budget": "Budget", "low": "Low", "high": "High"},
+        ),
+        "burndown": ResultTable(
+            "burndown",
+            "Budget burndown",
+            "Does the month's budget last?",
+            burndown,
+            {"spent": "EUR", "budgeted": "EUR"},
+            {"spent": "Spent", "budgeted": "Budget"},
+        ),
+        "bridge": ResultTable("bridge", "Variance", "Why did it change?", bridge, {"amount": "EUR"}),
+        "scaling": ResultTable(
+            "scaling",
+            "Scaling history",
+            "When did the cluster grow?",
+            scaling,
+            {"nodes_before": "nodes", "nodes_after": "nodes"},
+            {"nodes_after": "Nodes"},
+        ),
+        "empty": ResultTable(
+            "empty",
+            "Contracts up for renewal",
+            "Which contracts need a decision?",
+            pd.DataFrame({"contract_id": [], "annual_commitment": []}),
+            {"annual_commitment": "EUR"},
+            empty_because="No contract file has been ingested; add one with finops ingest contracts.csv.",
+        ),
+    }
+
+
+def make_reading(perspective: str = "finance", *, grand_total: str = "102529.50", period: str = "2025-06") -> Reading:
+    year, month = int(period[:4]), int(period[5:7])
+    return Reading(
+        perspective=perspective,
+        title=perspective.title(),
+        audience="Controllers and the head of finance",
+        question="Are we inside the budget, and where will the year end?",
+        answer="June cost EUR 102,529.50, 2.5 % over budget; the year is expected to end 4 % over.",
+        owns=("Budgets and forecasts", "Chargeback runs"),
+        does_not_own=("Rightsizing of single resources", "Contract negotiation"),
+        period_start=date(year, month, 1),
+        period_end=date(year + month // 12, month % 12 + 1, 1),
+        scope="",
+        currency="EUR",
+        grand_total=Decimal(grand_total),
+        store_version=41,
+        version_time=datetime(2025, 7, 2, 6, 30, tzinfo=UTC),
+        ledger_head="9f2c6a1be0b44e4c8d6f3a1b7c5d9e8f00112233445566778899aabbccddeeff",
+        ages=(
+            DataAge("aws-cur", datetime(2025, 7, 1, tzinfo=UTC), datetime(2025, 7, 2, 5, tzinfo=UTC), 30.0),
+            DataAge("kubernetes", datetime(2025, 7, 2, 6, tzinfo=UTC), datetime(2025, 7, 2, 6, tzinfo=UTC), 0.5),
+            DataAge("inventory", None, None, None),
+        ),
+        figures=(
+            Figure(
+                "total",
+                "Effective cost",
+                Decimal("102529.50"),
+                "EUR",
+                "All charges of the period, discounts amortised.",
+                "EUR 100,000.00",
+                "bad",
+                measure="effective_cost",
+            ),
+            Figure("accuracy", "Forecast accuracy", 94.21, "%", "1 − |actual − forecast| / actual", "> 90 %", "good"),
+            Figure(
+                "unit",
+                "Cost per request",
+                Decimal("0.0001234567"),
+                "EUR per request",
+                "EffectiveCost / requests",
+                "0.01–0.10",
+                "watch",
+                measure="effective_cost",
+                filters={"service_id": 'pay"ments; rm -rf'},
+            ),
+            Figure(
+                "roi",
+                "Return on optimisation",
+                None,
+                "EUR",
+                "Savings realised over their cost",
+                why_missing="No decision has been recorded yet, so there is nothing to compare.",
+            ),
+        ),
+        tables=make_tables(),
+        caveats=("Azure's June bill is not final.", "Tax is left out <b>on purpose</b>."),
+    )
+
+
+@pytest.fixture
+def reading() -> Reading:
+    return make_reading()
