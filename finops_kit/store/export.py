@@ -1,0 +1,231 @@
+"""Write the current charges as a FOCUS data set: the columns of one FOCUS version, typed, and nothing else.
+
+Text is VARCHAR, times are TIMESTAMP WITH TIME ZONE in UTC, numbers are DECIMAL, tags and price details are
+JSON text. The sums of what was written are read back and held against the store before the file takes its
+name: a file that is there is whole and adds up.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from finops_kit.errors import ReconciliationFailed, StoreError, UsageError
+from finops_kit.fields import FOCUS_BY_NAME, MONEY, QUANTITY, TAGS, TIME, focus_columns
+from finops_kit.settings import Workspace
+from finops_kit.store.lake import text_literal
+from finops_kit.store.ledger import plain
+from finops_kit.store.reader import AsOf, open_reader
+
+#: the FOCUS versions that can be written
+EXPORT_VERSIONS = ("1.2", "1.0")
+#: decimals that a number column is written with; a column whose data need more gets just as many as they need,
+#: because a reader that multiplies price and quantity has 38 digits for both together
+USUAL_SCALE = 12
+#: where an older version asks for a column that a newer bill no longer has, this is who it means
+STAND_INS = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}
+MEMORY_LIMIT = "1GB"
+
+
+@dataclass(frozen=True)
+class FocusExport:
+    """What was written: where, how many rows, and the sums that it adds up to per currency."""
+
+    path: Path
+    focus_version: str
+    format: str
+    rows: int
+    bytes: int
+    control_totals: dict[str, Decimal]
+    store_version: int
+    period: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON can hold it; decimals as text."""
+        return {
+            "path": str(self.path),
+            "focus_version": self.focus_version,
+            "format": self.format,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "control_totals": {currency: plain(total) for currency, total in self.control_totals.items()},
+            "store_version": self.store_version,
+            "period": self.period,
+        }
+
+
+def export_focus(
+    workspace: Workspace,
+    out: str | Path,
+    focus_version: str = "1.2",
+    as_of: AsOf = None,
+    period: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> FocusExport:
+    """Write the current charges to one Parquet or CSV file.
+
+    Parameters
+    ----------
+    out : the file; its ending says the format (.parquet, .csv, .csv.gz). A file there is replaced at the end
+    focus_version : the FOCUS version whose columns are written, in its order
+    as_of : a store version or a time; the newest where nothing is said
+    period : a billing month, YYYY-MM; all where nothing is said
+
+    Returns
+    -------
+    What was written, with the sum of BilledCost per BillingCurrency.
+
+    Raises
+    ------
+    UsageError : an unknown FOCUS version, a wrong ending, a folder in the way, no such month
+    ReconciliationFailed : what was written does not add up to the store; no file is left
+    StoreError : the file cannot be written
+
+    Example
+    -------
+    >>> import tempfile; from finops_kit.store import create_store
+    >>> place = Workspace(Path(tempfile.mkdtemp()) / "workspace")
+    >>> _ = create_store(place)
+    >>> export_focus(place, place.root / "focus.parquet").rows
+    0
+    """
+    target, kind = _target(Path(out), focus_version)
+    where = _period_condition(period)
+    tell = progress or (lambda _: None)
+    with open_reader(workspace, as_of, memory_limit=MEMORY_LIMIT) as reader:
+        connection = reader.connection
+        expected = _totals(connection, f"charge {where}")
+        tell(f"writing {sum(count for count, _ in expected.values()):,} charges to {target.name}")
+        columns = focus_columns(focus_version)
+        select = _select(columns, _scales(connection, columns, where), where, kind)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+                unfinished = Path(folder) / target.name
+                connection.execute(f"SET temp_directory = {text_literal(Path(folder) / 'spill')}")
+                connection.execute(f"COPY ({select}) TO {text_literal(unfinished)} ({_options(kind)})")
+                tell("reading it back and adding it up")
+                written = _totals(connection, _scan(unfinished, kind, columns))
+                _same_or_raise(expected, written, target)
+                size = unfinished.stat().st_size
+                unfinished.replace(target)
+        except (OSError, duckdb.IOException) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise StoreError(f"{target} cannot be written: {reason}.") from error
+        return FocusExport(
+            path=target,
+            focus_version=focus_version,
+            format=kind,
+            rows=sum(count for count, _ in written.values()),
+            bytes=size,
+            control_totals={currency: total for currency, (_, total) in written.items()},
+            store_version=reader.version,
+            period=period or "",
+        )
+
+
+def _target(out: Path, focus_version: str) -> tuple[Path, str]:
+    """The file to write and its format."""
+    if focus_version not in EXPORT_VERSIONS:
+        raise UsageError(f"FOCUS {focus_version!r} cannot be written; choose {' or '.join(EXPORT_VERSIONS)}.")
+    target = out.expanduser().absolute()
+    if target.is_dir():
+        raise UsageError(f"{out} is a folder. Name a file in it, such as {out / 'focus.parquet'}.")
+    name = target.name.lower()
+    kind = next((k for k in ("parquet", "csv", "csv.gz") if name.endswith(f".{k}")), "")
+    if not kind:
+        raise UsageError(f"{out} has no ending that says the format. Use .parquet, .csv or .csv.gz.")
+    if not target.parent.is_dir():
+        raise UsageError(f"The folder {target.parent} does not exist; make it first.")
+    return target, kind
+
+
+def _period_condition(period: str | None) -> str:
+    """The WHERE clause for one billing month."""
+    if not period:
+        return ""
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period):
+        raise UsageError(f"{period!r} is not a month. Write it as YYYY-MM, such as 2026-03.")
+    first = date(int(period[:4]), int(period[5:]), 1)
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    column = '"BillingPeriodStart"'
+    return f"WHERE {column} >= TIMESTAMPTZ '{first} 00:00:00+00' AND {column} < TIMESTAMPTZ '{after} 00:00:00+00'"
+
+
+def _totals(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, tuple[int, Decimal]]:
+    """Rows and sum of BilledCost per BillingCurrency."""
+    rows = connection.execute(
+        f"SELECT coalesce(\"BillingCurrency\", '') AS currency, count(*), "
+        f'coalesce(sum(CAST("BilledCost" AS {MONEY})), 0) FROM {source} GROUP BY 1 ORDER BY 1'
+    ).fetchall()
+    return {str(currency): (int(count), Decimal(total)) for currency, count, total in rows}
+
+
+def _scales(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], where: str) -> dict[str, int]:
+    """How many decimals each number column is written with: the usual, or as many as its data need."""
+    numbers = [name for name in columns if FOCUS_BY_NAME[name].type in (MONEY, QUANTITY)]
+    loses = ", ".join(f'coalesce(bool_or("{n}" <> CAST("{n}" AS DECIMAL(38,{USUAL_SCALE}))), false)' for n in numbers)
+    row = connection.execute(f"SELECT {loses} FROM charge {where}").fetchone() or ()
+    scales = dict.fromkeys(numbers, USUAL_SCALE)
+    finer = [name for name, loss in zip(numbers, row, strict=True) if loss]
+    if finer:
+        needs = ", ".join(f"max(length(rtrim(split_part(CAST(\"{n}\" AS VARCHAR), '.', 2), '0')))" for n in finer)
+        found = connection.execute(f"SELECT {needs} FROM charge {where}").fetchone() or ()
+        scales.update(zip(finer, (int(digits) for digits in found), strict=True))
+    return scales
+
+
+def _select(columns: tuple[str, ...], scales: dict[str, int], where: str, kind: str) -> str:
+    """The SELECT whose columns are those of the FOCUS version, in its order and types."""
+    return f"SELECT {', '.join(_expression(name, scales, columns, kind) for name in columns)} FROM charge {where}"
+
+
+def _expression(name: str, scales: dict[str, int], columns: tuple[str, ...], kind: str) -> str:
+    field, column = FOCUS_BY_NAME[name], f'"{name}"'
+    if field.type == TAGS:
+        column = f"CAST(to_json({column}) AS VARCHAR)"
+    elif field.type == TIME and kind != "parquet":
+        column = f"strftime({column}, '%Y-%m-%dT%H:%M:%SZ')"
+    elif name in scales:
+        column = f"CAST({column} AS DECIMAL(38,{scales[name]}))"
+        if kind != "parquet":
+            text = f"CAST({column} AS VARCHAR)"
+            column = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+    elif name in STAND_INS and STAND_INS[name] not in columns:
+        column = f'coalesce({column}, "{STAND_INS[name]}", "ServiceProviderName")'
+    return f'{column} AS "{name}"'
+
+
+def _options(kind: str) -> str:
+    if kind == "parquet":
+        return "FORMAT parquet, COMPRESSION zstd"
+    return f"FORMAT csv, HEADER true{', COMPRESSION gzip' if kind == 'csv.gz' else ''}"
+
+
+def _scan(path: Path, kind: str, columns: tuple[str, ...]) -> str:
+    if kind == "parquet":
+        return f"read_parquet({text_literal(path)})"
+    types = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in columns)
+    return (
+        f"read_csv({text_literal(path)}, header = true, delim = ',', quote = '\"', escape = '\"', "
+        f"auto_detect = false, columns = {{{types}}})"
+    )
+
+
+def _same_or_raise(
+    expected: dict[str, tuple[int, Decimal]], written: dict[str, tuple[int, Decimal]], target: Path
+) -> None:
+    for currency in sorted(expected.keys() | written.keys()):
+        want, got = expected.get(currency, (0, Decimal(0))), written.get(currency, (0, Decimal(0)))
+        if want != got:
+            raise ReconciliationFailed(
+                f"{target.name} does not add up: {currency or 'no currency'} has {want[0]} charges of "
+                f"{plain(want[1])} in the store, {got[0]} of {plain(got[1])} in the file. Nothing was left there."
+            )

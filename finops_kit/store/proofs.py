@@ -1,0 +1,264 @@
+"""The checks behind ``finops verify``, one function each: what fits yields nothing, the rest a finding."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from finops_kit.fields import TABLES
+from finops_kit.settings import Workspace
+from finops_kit.store.lake import LAKE, attach, connect
+from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
+from finops_kit.store.reader import Reader
+from finops_kit.store.writer import LEDGER, SOURCE_TABLES
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that does not fit: the check, the place, what was expected and what was found."""
+
+    check: str
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.where}: expected {self.expected}, found {self.found}"
+
+    def as_dict(self) -> dict[str, str]:
+        """The same as JSON can hold it."""
+        return {"check": self.check, "where": self.where, "expected": self.expected, "found": self.found}
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def read_entries(reader: Reader) -> tuple[list[Entry], list[Finding]]:
+    """The ledger in its order, or why it cannot be read."""
+    try:
+        cursor = reader.connection.execute(f"SELECT * FROM {LAKE}.{LEDGER} ORDER BY entry, batch_id")
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()], []
+    except duckdb.Error as error:
+        return [], [Finding("ledger", LEDGER, "a table that can be read", _brief(error))]
+
+
+def chain(entries: Sequence[Entry], expected_head: str | None = None) -> Iterator[Finding]:
+    """Recompute the chain: numbers without a gap, each entry's own hash, each link to the one before."""
+    before = GENESIS
+    for place, entry in enumerate(entries, start=1):
+        name = f"ledger entry {entry['entry']} ({entry['batch_id']})"
+        if entry["entry"] != place:
+            yield Finding("ledger numbers", name, f"entry {place} in this place", f"entry {entry['entry']}")
+        if (computed := entry_hash(entry)) != entry["entry_hash"]:
+            yield Finding("ledger entry", name, f"entry_hash {computed} over its columns", str(entry["entry_hash"]))
+        if entry["previous_hash"] != before:
+            yield Finding("ledger link", name, f"previous_hash {before}", str(entry["previous_hash"]))
+        before = entry["entry_hash"]
+    if expected_head and not any(str(entry["entry_hash"]).startswith(expected_head.lower()) for entry in entries):
+        yield Finding("ledger head", "ledger", f"the kept head {expected_head} in the chain", "no such entry")
+    yield from _duplicates(entries)
+
+
+def _duplicates(entries: Sequence[Entry]) -> Iterator[Finding]:
+    batches: dict[str, int] = {}
+    contents: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        number = entry["entry"]
+        if (first := batches.setdefault(entry["batch_id"], number)) != number:
+            yield Finding("duplicate batch", f"batch {entry['batch_id']}", "one entry", f"entries {first} and {number}")
+        if entry["kind"] != "ingest" or not entry["source_hash"]:
+            continue
+        if (first := contents.setdefault((entry["kind"], entry["source_hash"]), number)) != number:
+            yield Finding(
+                "duplicate content", f"{entry['source_file']}", "stored once", f"entries {first} and {number}"
+            )
+
+
+def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Hold the lake's own versions against the ledger: every change of data is one entry, and none deletes."""
+    versions = reader.connection.execute(
+        f"SELECT snapshot_id, changes, commit_extra_info FROM ducklake_snapshots('{LAKE}') "
+        "WHERE snapshot_id <= ? ORDER BY 1",
+        [reader.version],
+    ).fetchall()
+    known = {entry["entry_hash"] for entry in entries}
+    committed = set()
+    for number, changes, extra in versions:
+        recorded = _committed_hash(extra)
+        committed.add(recorded)
+        touched = sorted(kind for kind in (changes or {}) if kind not in ("schemas_created", "tables_created"))
+        if not touched:
+            continue
+        if any(kind != "tables_inserted_into" for kind in touched):
+            yield Finding("history", f"store version {number}", "rows inserted only", ", ".join(touched))
+        if recorded not in known:
+            found = f"entry_hash {recorded}, which the ledger lacks" if recorded else "none"
+            yield Finding("history", f"store version {number}", "a ledger entry for what it inserted", found)
+    for entry in entries:
+        if entry["entry_hash"] not in committed:
+            name = f"ledger entry {entry['entry']} ({entry['batch_id']})"
+            yield Finding("history", name, "a store version that was committed with it", "none")
+
+
+def _committed_hash(extra: str | None) -> str:
+    try:
+        return str(json.loads(extra or "{}").get("entry_hash", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _proved_files(entries: Sequence[Entry]) -> dict[str, tuple[Entry, dict[str, Any]]]:
+    """What the ledger says of each data file, by its path in the data folder."""
+    return {file["path"]: (entry, file) for entry in entries for file in json.loads(entry["data_files"] or "[]")}
+
+
+def data_files(
+    reader: Reader, entries: Sequence[Entry], tell: Callable[[str], None]
+) -> tuple[dict[str, Any], int, list[Finding]]:
+    """Hash every data file, and hold the catalogue's list of files against the ledger's."""
+    proved, findings, total = _proved_files(entries), [], 0
+    root = reader.workspace.data
+    for number, (path, (entry, file)) in enumerate(sorted(proved.items()), start=1):
+        tell(f"hashing data file {number:,} of {len(proved):,}")
+        where = f"{path} (ledger entry {entry['entry']}, {entry['source_file'] or entry['batch_id']})"
+        place = root / path
+        try:
+            size = place.stat().st_size
+            total += size
+            if size != file["bytes"]:
+                findings.append(Finding("data file", where, f"{file['bytes']} bytes", f"{size} bytes"))
+            if (found := file_hash(place)) != file["sha256"]:
+                findings.append(Finding("data file", where, f"SHA-256 {file['sha256']}", found))
+        except FileNotFoundError:
+            findings.append(Finding("data file", where, "a file", "none; it was deleted or moved"))
+        except OSError as error:
+            findings.append(Finding("data file", where, "a file that can be read", error.strerror or str(error)))
+    findings += _catalogue_files(reader, proved)
+    return proved, total, findings
+
+
+def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding]:
+    root, listed = reader.workspace.data, set()
+    for table in TABLES:
+        if table == LEDGER:
+            continue
+        for path, deletes in reader.connection.execute(
+            f"SELECT data_file, delete_file FROM ducklake_list_files('{LAKE}', '{table}', snapshot_version => ?)",
+            [reader.version],
+        ).fetchall():
+            name = _inside(root, path)
+            listed.add(name)
+            if name not in proved:
+                yield Finding("catalogue", f"{table}: {name}", "a ledger entry that proves it", "none")
+            if deletes:
+                yield Finding(
+                    "catalogue", f"{table}: {name}", "no deleted rows", f"rows deleted by {Path(deletes).name}"
+                )
+    for name in sorted(proved.keys() - listed):
+        yield Finding("catalogue", name, "listed at this version, as the ledger says", "not listed: its rows are gone")
+
+
+def _inside(root: Path, path: str) -> str:
+    place = Path(path)
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else path
+
+
+def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]]:
+    """Count the rows of each batch, and add up its charges, against what its entry says."""
+    findings: list[Finding] = []
+    by_batch: dict[str, dict[str, int]] = defaultdict(dict)
+    for table in TABLES:
+        if table == LEDGER:
+            continue
+        try:
+            for batch, rows in reader.connection.execute(
+                f"SELECT batch_id, count(*) FROM {LAKE}.{table} GROUP BY 1"
+            ).fetchall():
+                by_batch[str(batch)][table] = int(rows)
+        except duckdb.Error as error:
+            findings.append(Finding("rows", table, "a table that can be counted", _brief(error)))
+    if findings:  # what cannot be read cannot be counted either; its files are named above
+        return 0, findings
+    for entry in entries:
+        rows = by_batch.pop(entry["batch_id"], {})
+        name = f"batch {entry['batch_id']} (ledger entry {entry['entry']}, {entry['source_file'] or entry['kind']})"
+        stored = sum(count for table, count in rows.items() if table in SOURCE_TABLES)
+        for label, said, found in (
+            ("stored", entry["rows_stored"], stored),
+            ("quarantined", entry["rows_quarantined"], rows.get("quarantine", 0)),
+        ):
+            if said != found:
+                findings.append(Finding("rows", name, f"{said} rows {label}", str(found)))
+    for batch, rows in sorted(by_batch.items()):
+        strays = ", ".join(f"{count} in {table}" for table, count in sorted(rows.items()))
+        findings.append(Finding("rows", f"batch {batch}", "a ledger entry", f"none, but rows: {strays}"))
+    findings += _sums(reader, entries)
+    total = reader.connection.execute(
+        " UNION ALL ".join(f"SELECT count(*) FROM {LAKE}.{table}" for table in sorted(SOURCE_TABLES))
+    ).fetchall()
+    return sum(int(row[0]) for row in total), findings
+
+
+def _sums(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """The sum of BilledCost per batch and currency, with what the stored scale cut off, against the entry."""
+    try:
+        rows = reader.connection.execute(
+            f'SELECT batch_id, coalesce("BillingCurrency", \'\'), coalesce(sum("BilledCost"), 0) FROM {LAKE}.charge '
+            "GROUP BY ALL"
+        ).fetchall()
+    except duckdb.Error as error:
+        yield Finding("control totals", "charge", "amounts that can be added up", _brief(error))
+        return
+    sums: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for batch, currency, amount in rows:
+        sums[batch][currency] = amount
+    for entry in entries:
+        stored = sums.get(entry["batch_id"], {})
+        said = _amounts(entry["control_totals"])
+        if not said and not stored:
+            continue
+        cut = _amounts(entry["remainders"])
+        name = f"batch {entry['batch_id']} (ledger entry {entry['entry']}, {entry['source_file']})"
+        for currency in sorted(said.keys() | stored.keys()):
+            found = stored.get(currency, Decimal(0)) + cut.get(currency, Decimal(0))
+            if said.get(currency, Decimal(0)) != found:
+                wanted = plain(said.get(currency, Decimal(0)))
+                yield Finding("control totals", name, f"BilledCost {wanted} {currency}", plain(found))
+
+
+def _amounts(text: str | None) -> dict[str, Decimal]:
+    return {currency: Decimal(amount) for currency, amount in json.loads(text or "{}").items()}
+
+
+def orphans(workspace: Workspace) -> list[str]:
+    """Files in the data folder that no version of the store knows: leftovers of a killed ingest, or one under way."""
+    root = workspace.data
+    on_disk = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    connection = connect(threads=1)
+    try:
+        attach(connection, workspace)
+        known = {
+            _inside(root, path)
+            for table in TABLES
+            for (path,) in connection.execute(
+                f"SELECT data_file FROM ducklake_list_files('{LAKE}', '{table}')"
+            ).fetchall()
+        }
+        entries = connection.execute(f"SELECT data_files FROM {LAKE}.{LEDGER}").fetchall()
+        known |= {file["path"] for (files,) in entries for file in json.loads(files or "[]")}
+    except duckdb.Error:
+        return []  # what cannot be read is named by the checks above
+    finally:
+        connection.close()
+    return sorted(on_disk - known)

@@ -1,0 +1,115 @@
+"""Prove that the store is what was put into it: the ledger's chain, every data file, every count and sum.
+
+Each check is recomputed from what lies on disk. What does not fit is named with the place, what was
+expected and what was found. The chain finds edits, deletions, insertions and reordering; a rewrite of the
+whole history is found only against a head that somebody else kept (``expected_head``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from finops_kit.settings import Workspace
+from finops_kit.store.proofs import Finding, chain, counts, data_files, history, orphans, read_entries
+from finops_kit.store.reader import AsOf, open_reader
+
+MEMORY_LIMIT = "1GB"
+
+
+@dataclass
+class VerifyReport:
+    """What was checked, and what does not fit.
+
+    Attributes
+    ----------
+    findings : what does not fit; empty where the store is sound
+    orphans : files in the data folder that no committed batch knows, such as a killed ingest leaves; harmless
+    """
+
+    store_version: int
+    ledger_head: str
+    entries: int = 0
+    files: int = 0
+    bytes: int = 0
+    rows: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything fits."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        return {
+            "ok": self.ok,
+            "store_version": self.store_version,
+            "ledger_head": self.ledger_head,
+            "entries": self.entries,
+            "files": self.files,
+            "bytes": self.bytes,
+            "rows": self.rows,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "orphans": self.orphans,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def verify(
+    workspace: Workspace,
+    as_of: AsOf = None,
+    progress: Callable[[str], None] | None = None,
+    expected_head: str | None = None,
+) -> VerifyReport:
+    """Recompute everything that the ledger says of the store, and name what does not fit.
+
+    Parameters
+    ----------
+    as_of : verify the store as it was at a version or a time; the newest where nothing is said
+    expected_head : a ledger head (or its beginning) that somebody kept; it must be in the chain
+
+    Returns
+    -------
+    The report; it raises nothing for what does not fit, only where there is no store to look at.
+
+    Raises
+    ------
+    StoreMissing, VersionUnknown : there is no such store, or no such version of it
+
+    Example
+    -------
+    >>> import tempfile; from pathlib import Path; from finops_kit.store import create_store
+    >>> place = Workspace(Path(tempfile.mkdtemp()) / "workspace")
+    >>> _ = create_store(place)
+    >>> report = verify(place)
+    >>> report.ok, report.entries
+    (True, 0)
+    """
+    began = time.monotonic()
+    tell = progress or (lambda _: None)
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_reader(workspace, as_of, memory_limit=MEMORY_LIMIT))
+        report = VerifyReport(store_version=reader.version, ledger_head="")
+        tell("reading the ledger")
+        entries, unreadable = read_entries(reader)
+        report.findings += unreadable
+        report.entries = len(entries)
+        report.ledger_head = entries[-1]["entry_hash"] if entries else ""
+        report.findings += chain(entries, expected_head)
+        if not unreadable:
+            report.findings += history(reader, entries)
+        known, report.bytes, file_findings = data_files(reader, entries, tell)
+        report.files = len(known)
+        report.findings += file_findings
+        tell("counting rows and adding up")
+        report.rows, count_findings = counts(reader, entries)
+        report.findings += count_findings
+        report.orphans = orphans(workspace)
+    report.seconds = time.monotonic() - began
+    return report
