@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,29 +13,13 @@ import duckdb
 
 from finops_kit.fields import TABLES
 from finops_kit.settings import Workspace
+from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE, attach, connect
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
 from finops_kit.store.reader import Reader
 from finops_kit.store.writer import LEDGER, SOURCE_TABLES
 
 Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that does not fit: the check, the place, what was expected and what was found."""
-
-    check: str
-    where: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.check}: {self.where}: expected {self.expected}, found {self.found}"
-
-    def as_dict(self) -> dict[str, str]:
-        """The same as JSON can hold it."""
-        return {"check": self.check, "where": self.where, "expected": self.expected, "found": self.found}
 
 
 def _brief(error: Exception) -> str:

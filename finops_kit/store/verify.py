@@ -2,19 +2,22 @@
 
 Each check is recomputed from what lies on disk. What does not fit is named with the place, what was
 expected and what was found. The chain finds edits, deletions, insertions and reordering; a rewrite of the
-whole history is found only against a head that somebody else kept (``expected_head``).
+whole history is found only against a head that somebody else kept (``heads``, ``expected_head``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from finops_kit.settings import Workspace
-from finops_kit.store.proofs import Finding, chain, counts, data_files, history, orphans, read_entries
+from finops_kit.store.finding import Finding
+from finops_kit.store.heads import check_heads, heads_folder, read_heads
+from finops_kit.store.proofs import chain, counts, data_files, history, orphans, read_entries
 from finops_kit.store.reader import AsOf, open_reader
 
 MEMORY_LIMIT = "1GB"
@@ -36,6 +39,7 @@ class VerifyReport:
     files: int = 0
     bytes: int = 0
     rows: int = 0
+    heads: int = 0
     findings: list[Finding] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -55,6 +59,7 @@ class VerifyReport:
             "files": self.files,
             "bytes": self.bytes,
             "rows": self.rows,
+            "heads": self.heads,
             "findings": [finding.as_dict() for finding in self.findings],
             "orphans": self.orphans,
             "seconds": round(self.seconds, 3),
@@ -66,6 +71,7 @@ def verify(
     as_of: AsOf = None,
     progress: Callable[[str], None] | None = None,
     expected_head: str | None = None,
+    heads: Sequence[str | Path] = (),
 ) -> VerifyReport:
     """Recompute everything that the ledger says of the store, and name what does not fit.
 
@@ -73,6 +79,7 @@ def verify(
     ----------
     as_of : verify the store as it was at a version or a time; the newest where nothing is said
     expected_head : a ledger head (or its beginning) that somebody kept; it must be in the chain
+    heads : signed heads that somebody kept, files or folders; those that the workspace keeps are always looked at
 
     Returns
     -------
@@ -102,6 +109,11 @@ def verify(
         report.entries = len(entries)
         report.ledger_head = entries[-1]["entry_hash"] if entries else ""
         report.findings += chain(entries, expected_head)
+        kept = read_heads([*heads, *([own] if (own := heads_folder(workspace)).is_dir() else [])])
+        report.heads = len(kept)
+        if not unreadable:
+            seen = [pair for pair in kept if as_of is None or pair[1].store_version <= reader.version]
+            report.findings += check_heads(reader, entries, seen)
         if not unreadable:
             report.findings += history(reader, entries)
         known, report.bytes, file_findings = data_files(reader, entries, tell)
