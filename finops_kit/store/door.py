@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from datetime import time as day_time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -33,6 +35,9 @@ ROWS_AT_ONCE = 1000
 TICK_SECONDS = 0.1
 #: how long an interrupted statement may take to let go
 GRACE_SECONDS = 3.0
+#: what the process may take beside the engine's memory: code, threads, the rows being handed over
+ROOM_BYTES = 1_500_000_000
+THREAD_NAME = "sql-door"
 
 
 class Answer:
@@ -62,7 +67,7 @@ class Answer:
         self._worker: threading.Thread | None = None
 
     def _start(self, statement: str) -> None:
-        self._worker = threading.Thread(target=self._produce, args=(statement,), name="sql-door", daemon=True)
+        self._worker = threading.Thread(target=self._produce, args=(statement,), name=THREAD_NAME, daemon=True)
         self._worker.start()
         head = self._take()
         self.columns, self.types = head
@@ -187,6 +192,50 @@ def run_sql(
         answer.close()
         raise
     return answer
+
+
+@contextlib.contextmanager
+def bounded_process(memory_limit: str) -> Iterator[None]:
+    """Hold the whole process to a memory limit while a statement runs.
+
+    The engine's own limit does not count what a single function call takes for one value; the operating
+    system's limit on the address space does. Where there is no such limit (Windows), nothing happens.
+    """
+    try:
+        import resource
+    except ImportError:
+        yield
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    ceiling = pages * resource.getpagesize() + 2 * _bytes(memory_limit) + ROOM_BYTES
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if not pages or (hard != resource.RLIM_INFINITY and hard < ceiling):
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (ceiling, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _bytes(text: str) -> int:
+    """An amount of memory as DuckDB writes it, in bytes.
+
+    Example
+    -------
+    >>> _bytes("500MB"), _bytes("1.5 GiB")
+    (500000000, 1610612736)
+    """
+    found = re.fullmatch(r"\s*([\d.]+)\s*(([KMGT]?)(i?)B)?\s*", text, re.IGNORECASE)
+    if not found:
+        raise UsageError(f"{text!r} is not an amount of memory. Write it like 500MB or 2GB.")
+    return int(Decimal(found[1]) * (1024 if found[4] else 1000) ** ("KMGT".find((found[3] or "").upper() or " ") + 1))
+
+
+def statement_under_way() -> bool:
+    """Whether a stopped statement has still not let go of its thread."""
+    return any(thread.name == THREAD_NAME for thread in threading.enumerate())
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:

@@ -1,0 +1,92 @@
+"""``finops ingest``: take files into the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from finops_kit.cli.common import Setting, finops_command, print_json
+
+if TYPE_CHECKING:
+    from finops_kit.ingest import IngestReport
+
+EPILOG = """\b
+Examples:
+  finops ingest bill.csv                          what it is, is found out
+  finops ingest bills/2026-*.parquet cmdb.csv     several at once
+  finops ingest exports/                          every file in a folder
+  finops ingest --format aws-cur cur.csv.gz       say it yourself
+  finops ingest --json bill.csv                   the result for a program
+
+\b
+Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), inventory, cmdb, assets,
+  budgets, metrics, contracts, exchange-rates.
+
+\b
+Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored).
+"""
+
+
+@finops_command("ingest", epilog=EPILOG)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
+@click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
+def command(setting: Setting, paths: tuple[str, ...], format_name: str | None, actor: str | None) -> int:
+    """Take bills, inventories and business figures into the store.
+
+    Each file is one batch: stored whole with its ledger entry, or refused with a sentence and the store as it
+    was. Rows that cannot be stored go to quarantine with their reason. A file seen before adds nothing. A newer
+    delivery of a billing period becomes the current one; the older stays.
+    """
+    from finops_kit.cli.progress import Progress
+    from finops_kit.ingest import ingest_paths
+
+    _check_format(format_name)
+    with Progress("ingest", setting) as tell:
+        report = ingest_paths(setting.workspace, list(paths), format=format_name, actor=actor, progress=tell)
+    if setting.json:
+        print_json(report.as_dict())
+        for file in report.files:
+            if file.status == "refused":
+                click.echo(f"Error: {file.reason}", err=True)
+    else:
+        show(report)
+    return 3 if any(file.status == "refused" for file in report.files) else 0
+
+
+def _check_format(name: str | None) -> None:
+    if not name:
+        return
+    import difflib
+
+    from finops_kit.errors import UsageError
+    from finops_kit.sources import FORMATS
+
+    if name not in FORMATS:
+        close = difflib.get_close_matches(name, list(FORMATS), n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UsageError(f"There is no format {name!r}.{hint} The formats are {', '.join(FORMATS)}.")
+
+
+def show(report: IngestReport) -> None:
+    """The result for people: one line a file, then the sum; refusals on stderr."""
+    from finops_kit.cli.tables import money, text_table
+
+    rows = [
+        [file.path, file.format or "", file.status, file.rows_read, file.rows_stored, file.rows_quarantined,
+         money(file.control_totals)]
+        for file in report.files
+        if file.status != "refused"
+    ]  # fmt: skip
+    if rows:
+        headers = ["file", "format", "status", "read", "stored", "quarantined", "BilledCost"]
+        click.echo(text_table(headers, rows))
+    statuses = [file.status for file in report.files]
+    counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
+    click.echo(f"{counted}; the store is at version {report.store_version}.")
+    if any(file.rows_quarantined for file in report.files):
+        click.echo('Quarantined rows: finops sql "FROM quarantine SELECT source_file, source_row, reason"')
+    for file in report.files:
+        if file.status == "refused":
+            click.echo(f"Error: {file.reason}", err=True)

@@ -1,0 +1,52 @@
+"""``finops status``: what is in the store, and how old it is."""
+
+from __future__ import annotations
+
+import click
+
+from finops_kit.cli.common import Setting, as_of_option, finops_command, print_json
+
+EPILOG = """\b
+Examples:
+  finops status
+  finops status --json
+  finops status --as-of 2026-03-31
+"""
+
+
+@finops_command("status", epilog=EPILOG)
+@as_of_option
+def command(setting: Setting, as_of: str | None) -> None:
+    """Say what the store holds: sources, deliveries, rows, quarantine, ages.
+
+    `current` counts the deliveries that pages read, `older` those that a newer delivery of the same period
+    replaced; they stay, and are what an earlier --as-of sees.
+    """
+    from finops_kit.cli.tables import age, size, text_table
+    from finops_kit.store.door import jsonable
+    from finops_kit.store.summary import summarize
+
+    status = summarize(setting.workspace, as_of)
+    if setting.json:
+        print_json(jsonable(status.as_dict()))
+        return
+    click.echo(f"Workspace     {status.workspace}")
+    click.echo(f"Store         version {status.store_version} of {status.version_time:%Y-%m-%d %H:%M:%S} UTC, "
+               f"pages in {status.currency}")  # fmt: skip
+    click.echo(f"Ledger        {status.ledger_entries:,} entries, head {status.ledger_head[:16]}")
+    click.echo(f"Rows          {status.rows_stored:,} stored, {status.rows_quarantined:,} quarantined")
+    click.echo(f"On disk       {size(status.data_bytes)} in {status.data_files:,} data files, "
+               f"catalogue {size(status.catalogue_bytes)}")  # fmt: skip
+    last = f", last {age(status.last_report)}" if status.last_report else ""
+    click.echo(f"Report runs   {status.report_runs:,}{last}")
+    click.echo("")
+    if not status.sources:
+        click.echo("Nothing has been taken in yet. Next: finops ingest YOUR-BILL.csv, or finops demo.")
+        return
+    rows = [
+        [s.dataset, s.source, s.current, s.superseded, s.batches, f"{s.rows:,}", s.quarantined,
+         f"{s.covers_until:%Y-%m-%d %H:%M}" if s.covers_until else "", age(s.covers_until), age(s.recorded_at)]
+        for s in status.sources
+    ]  # fmt: skip
+    headers = ["what", "source", "current", "older", "batches", "rows", "quarantined", "covers until", "age", "learned"]
+    click.echo(text_table(headers, rows))
