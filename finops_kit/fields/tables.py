@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from finops_kit.fields.focus import FOCUS_FIELDS
-from finops_kit.fields.types import COUNT, DAY, FLAG, MONEY, QUANTITY, TAGS, TEXT, TIME, Field, Table
+from finops_kit.fields.types import (
+    CHANGES,
+    COUNT,
+    DAY,
+    FLAG,
+    MONEY,
+    QUANTITY,
+    TAGS,
+    TEXT,
+    TEXTS,
+    TIME,
+    Field,
+    Table,
+)
 
 BATCH = Field("batch_id", TEXT, "The batch that brought the row; see the ledger.", required=True)
 ROW = Field("source_row", COUNT, "Row in the source file: 1 is the first after the header.", required=True)
@@ -254,6 +267,44 @@ EXCHANGE_RATE = Table(
     ),
 )
 
+STATE_RUN = Table(
+    "state_run",
+    "derived: one unbroken run of equal observations of a resource, as one derivation made it",
+    (
+        Field("resource_id", TEXT, "The resource.", required=True),
+        Field("first_seen_at", TIME, "First observation of the run.", "UTC", required=True),
+        Field("last_seen_at", TIME, "Last observation of the run.", "UTC", required=True),
+        Field("carried_to", TIME, "Until when the state is carried on after that.", "UTC", required=True),
+        Field("next_from", TIME, "First observation of the next run; null for the last.", "UTC"),
+        Field("observations", COUNT, "Observations in the run."),
+        Field("resource_name", TEXT, "Display name, as first seen in the run."),
+        Field("source_system", TEXT, "Who saw it last."),
+        Field("scope", TEXT, "What that look looked at."),
+        *(RESOURCE_SNAPSHOT.field(name) for name in (
+            "presence", "kind", "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id",
+            "power_state", "sku", "vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "usage_vcpu", "tags")),
+        Field("changes", CHANGES, "Capacity that changed between the last time it was known and this run."),
+        Field("seen_in", TEXTS, "Every source and scope that ever saw it; on the last run only."),
+        Field("lost", FLAG, "On the last run: a capacity was known once and is not now."),
+        Field("replaces_from", TIME, "On one row per resource: what older segments say from here on no longer holds.",
+              "UTC"),
+        Field("segment", COUNT, "Ledger entry of the derivation that wrote the row."),
+        BATCH,
+    ),
+)  # fmt: skip
+
+DERIVATION = Table(
+    "derivation",
+    "one row per batch that derived runs: which segments of state_run are read from then on",
+    (
+        Field("segment", COUNT, "The segment that it wrote: its ledger entry."),
+        Field("covers_from", COUNT, "Segments from this one on are merged into it and no longer read."),
+        Field("rows", COUNT, "Rows of the segment."),
+        Field("rule_version", TEXT, "Version of the rules that made it."),
+        BATCH,
+    ),
+)
+
 #: reference data: the newest complete delivery of a file's kind is current
 REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE)
 
@@ -268,6 +319,8 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         LEDGER,
         REPORT_RUN,
+        STATE_RUN,
+        DERIVATION,
         *REFERENCE_TABLES,
     )
 }

@@ -14,6 +14,9 @@ DAY = "DATE"
 COUNT = "BIGINT"
 FLAG = "BOOLEAN"
 TAGS = "MAP(VARCHAR, VARCHAR)"
+TEXTS = "VARCHAR[]"
+#: what changed: the dimension, its value before and after as text, and when it was last seen as before
+CHANGES = "STRUCT(dimension VARCHAR, before VARCHAR, after VARCHAR, at_lo TIMESTAMPTZ)[]"
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from finops_kit import __version__
 from finops_kit.errors import ReconciliationFailed, StoreError, StoreMissing, UsageError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.settings import Workspace
+from finops_kit.store.derive import OBSERVED_TABLES, derive_batch
 from finops_kit.store.lake import LAKE, attach, connect
-from finops_kit.store.ledger import GENESIS, decimals_as_json, entry_hash, file_hash
+from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_hash, file_hash
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
 
 #: tables whose rows count as stored source rows
@@ -52,6 +53,11 @@ class Batch:
         self.remainders: dict[str, Decimal] = {}
         self.details: dict[str, Any] = dict(header.get("details") or {})
         self.version: int | None = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The writer's connection; what is read here sees the batch's own rows."""
+        return self._writer.connection
 
     def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
         """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
@@ -101,12 +107,16 @@ class Batch:
                 f"{self.rows_stored} stored + {self.rows_quarantined} quarantined = "
                 f"{self.rows_stored + self.rows_quarantined}. Nothing was stored."
             )
+        if OBSERVED_TABLES & self._touched.keys():
+            derive_batch(self)
         root = self._writer.workspace.data
         files = [
             {"table": table, "path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size,
              "sha256": file_hash(path)}
             for table, path in self._new_files()
         ]  # fmt: skip
+        head = self._writer.head()
+        recorded_at = self._known_time(head)
         entry: dict[str, Any] = {
             "entry": self.entry,
             "batch_id": self.id,
@@ -122,11 +132,11 @@ class Batch:
             "remainders": decimals_as_json({k: v for k, v in self.remainders.items() if v}),
             "actor": self._header.get("actor") or current_actor(),
             "started_at": self._started,
-            "recorded_at": datetime.now(UTC),
+            "recorded_at": recorded_at,
             "kit_version": __version__,
             "details": json.dumps(self.details, sort_keys=True, separators=(",", ":"), default=str),
             "data_files": json.dumps(files, separators=(",", ":")),
-            "previous_hash": self._writer.head_hash(),
+            "previous_hash": head["entry_hash"] if head else GENESIS,
         }
         entry["entry_hash"] = entry_hash(entry)
         columns = ", ".join(f'"{name}"' for name in entry)
@@ -135,8 +145,20 @@ class Batch:
         connection.execute(f"INSERT INTO {LAKE}.{LEDGER} ({columns}) VALUES ({marks})", list(entry.values()))
         connection.execute(
             f"CALL {LAKE}.set_commit_message(?, ?, extra_info => ?)",
-            [entry["actor"], f"{entry['kind']} {self.id}", json.dumps({"entry_hash": entry["entry_hash"]})],
+            [
+                entry["actor"],
+                f"{entry['kind']} {self.id}",
+                json.dumps({"entry_hash": entry["entry_hash"], "recorded_at": canonical(recorded_at)}),
+            ],
         )
+
+    def _known_time(self, head: dict[str, Any] | None) -> datetime:
+        """Now, but never before the newest entry: a clock that was set back is noted in the details."""
+        now = datetime.now(UTC)
+        if head is None or now >= head["recorded_at"]:
+            return now
+        self.details["clock_behind_seconds"] = round((head["recorded_at"] - now).total_seconds(), 3)
+        return head["recorded_at"].astimezone(UTC)
 
 
 def current_actor() -> str:
@@ -189,10 +211,12 @@ class Writer:
         row = found.fetchone()
         return dict(zip(names, row, strict=True)) if row else None
 
-    def head_hash(self) -> str:
-        """``entry_hash`` of the newest entry."""
-        row = self.connection.execute(f"SELECT entry_hash FROM {LAKE}.{LEDGER} ORDER BY entry DESC LIMIT 1").fetchone()
-        return row[0] if row else GENESIS
+    def head(self) -> dict[str, Any] | None:
+        """The newest ledger entry: its hash and when it was recorded; None while there is none."""
+        row = self.connection.execute(
+            f"SELECT entry_hash, recorded_at FROM {LAKE}.{LEDGER} ORDER BY entry DESC LIMIT 1"
+        ).fetchone()
+        return {"entry_hash": row[0], "recorded_at": row[1]} if row else None
 
     def version(self) -> int:
         """The newest version of the store."""

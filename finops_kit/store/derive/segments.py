@@ -1,0 +1,261 @@
+"""Keep derived runs in insert-only segments, so that an append costs what it changes and a read stays short.
+
+Every batch that touches resources writes one segment of ``state_run``: the runs of those resources, from the
+first one that changed on. One row per resource carries ``replaces_from``: what older segments say of the
+resource from that run on no longer holds. Segments of a like size are merged into the new one as it is
+written (each next older segment is more than ``MERGE_FACTOR`` times as large as all newer ones together), so a
+read opens few files, and its look-up of what was replaced stays small beside the largest segment.
+``derivation`` says which segments a version reads; nothing is ever rewritten in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from finops_kit.fields import TABLES
+from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, RULE_VERSION
+from finops_kit.store.derive.runs import SNAPSHOT_COLUMNS, derive_runs
+from finops_kit.store.lake import LAKE
+
+if TYPE_CHECKING:
+    from finops_kit.store.writer import Batch
+
+#: a batch that appended to one of these is derived from
+OBSERVED_TABLES = frozenset({"resource_snapshot", "observation_scope"})
+#: an older segment is merged while it is at most so many times as large as what is newer than it
+MERGE_FACTOR = 4
+#: before every observation: a derivation from here on replaces all that older segments say of the resource
+BEGINNING = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+
+_COLUMNS = tuple(c for c in TABLES["state_run"].columns if c not in ("segment", "replaces_from", "batch_id"))
+_SNAPSHOT = ", ".join(SNAPSHOT_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment that is read: its number (the ledger entry that wrote it) and its rows."""
+
+    number: int
+    rows: int
+
+
+def live_segments(connection: duckdb.DuckDBPyConnection) -> tuple[Segment, ...]:
+    """The segments that are read at the version the connection sees, oldest first."""
+    rows = connection.execute(
+        f"""SELECT segment, rows FROM {LAKE}.derivation
+            QUALIFY coalesce(segment < min(covers_from) OVER (
+                ORDER BY segment ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), true)
+            ORDER BY segment"""
+    ).fetchall()
+    return tuple(Segment(*row) for row in rows)
+
+
+def live_run_sql(live: Sequence[Segment]) -> str:
+    """The SELECT behind ``live_run``: the rows of the live segments that no newer one replaces.
+
+    The segments stand in it as literals, so that files of other segments are not even opened.
+    """
+    numbers = [segment.number for segment in live]
+    if len(numbers) < 2:
+        return f"SELECT * FROM {LAKE}.state_run WHERE segment = {numbers[0] if numbers else -1}"
+    return f"""
+        SELECT r.* FROM {LAKE}.state_run r
+        ANTI JOIN (
+            SELECT resource_id, replaces_from, segment FROM {LAKE}.state_run
+            WHERE segment IN ({", ".join(map(str, numbers[1:]))}) AND replaces_from IS NOT NULL
+        ) newer
+        ON newer.resource_id = r.resource_id AND newer.segment > r.segment AND newer.replaces_from <= r.first_seen_at
+        WHERE r.segment IN ({", ".join(map(str, numbers))})"""
+
+
+def derive_batch(batch: Batch) -> None:
+    """Derive anew what a batch of observations changed, as a segment of its own, in the same transaction."""
+    connection = batch.connection
+    live = live_segments(connection)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live)}")
+    _collect(connection, batch.id)
+    derive_runs(connection)
+    count = _count(connection, "derive_run")
+    if count:
+        _write(batch, live, count)
+    _clear(connection)
+
+
+def derive_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make ``derive_run`` from every observation there is, without a look at what was derived before."""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_observation AS
+            SELECT {_SNAPSHOT}, NULL::TIMESTAMPTZ AS run_first_seen_at, NULL::BIGINT AS run_observations,
+                NULL::{TABLES["state_run"].field("changes").type} AS run_changes, NULL::VARCHAR[] AS run_seen_in,
+                NULL::BOOLEAN AS run_lost
+            FROM {LAKE}.resource_snapshot"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_look AS
+            SELECT DISTINCT source_system, scope, observed_at FROM {LAKE}.observation_scope WHERE complete"""
+    )
+    derive_runs(connection)
+
+
+def rederive_batch(batch: Batch) -> int:
+    """Derive everything anew into one segment that stands for all; returns its rows.
+
+    For a store whose rules changed, or that was filled before it derived at all.
+    """
+    connection = batch.connection
+    derive_all(connection)
+    connection.execute("CREATE OR REPLACE TEMP TABLE derive_path AS SELECT NULL::VARCHAR AS resource_id LIMIT 0")
+    count = _count(connection, "derive_run")
+    live = live_segments(connection)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(())}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE derive_replaced AS SELECT NULL::VARCHAR AS resource_id, "
+                       f"{BEGINNING} AS replaces_from LIMIT 0")  # fmt: skip
+    _insert(batch, 0 if not live else live[0].number, "SELECT *, NULL::TIMESTAMPTZ AS replaces_from FROM derive_run")
+    _clear(connection)
+    return count
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _clear(connection: duckdb.DuckDBPyConnection) -> None:
+    """Leave no temporary table behind."""
+    for name in ("new", "new_look", "touched", "tail", "path", "observation", "look", "run", "replaced"):
+        connection.execute(f"DROP TABLE IF EXISTS derive_{name}")
+    connection.execute("DROP VIEW IF EXISTS derive_live")
+
+
+#: resources whose last run a complete look may end, or whose past a late look changes
+_TOUCHED_BY_LOOK = """
+    SELECT tail.resource_id, min(look.observed_at) AS first_at
+    FROM (SELECT resource_id, presence, source_system, scope, last_seen_at, seen_in, unnest(seen_in) AS place
+          FROM derive_live WHERE next_from IS NULL) tail
+    JOIN derive_new_look look ON look.place = tail.place
+    WHERE CASE
+        WHEN len(list_filter(tail.seen_in, lambda p: NOT starts_with(p, tail.source_system || chr(9)))) > 0 THEN true
+        WHEN tail.last_seen_at < look.observed_at THEN tail.presence = 'present' AND look.scope = tail.scope
+        ELSE tail.last_seen_at > look.observed_at END
+    GROUP BY tail.resource_id
+"""
+
+#: a resource is continued from its last run where nothing before that run's end can change; else derived whole
+_PATH = """
+    CREATE OR REPLACE TEMP TABLE derive_path AS
+    SELECT touched.resource_id, tail.first_seen_at AS tail_from,
+        tail.resource_id IS NULL OR (
+            NOT tail.lost AND touched.first_at > tail.last_seen_at
+            AND coalesce(touched.only_source = tail.source_system, true) AND touched.sources <= 1
+            AND len(list_filter(tail.seen_in, lambda p: NOT starts_with(p, tail.source_system || chr(9)))) = 0
+        ) AS continued
+    FROM derive_touched touched LEFT JOIN derive_tail tail ON tail.resource_id = touched.resource_id
+"""
+
+
+def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
+    """Make ``derive_observation`` and ``derive_look``: all that the runs of the touched resources follow from."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE derive_new AS SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot "
+        "WHERE batch_id = ?", [batch_id])  # fmt: skip
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE derive_new_look AS SELECT DISTINCT source_system, scope, observed_at, "
+        f"source_system || chr(9) || scope AS place FROM {LAKE}.observation_scope WHERE batch_id = ? AND complete",
+        [batch_id],
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_touched AS
+            SELECT resource_id, min(first_at) AS first_at, max(sources) AS sources, max(source) AS only_source FROM (
+                SELECT resource_id, min(observed_at) AS first_at, count(DISTINCT source_system) AS sources,
+                    min(source_system) AS source
+                FROM derive_new GROUP BY resource_id
+                UNION ALL SELECT resource_id, first_at, 0, NULL FROM ({_TOUCHED_BY_LOOK}))
+            GROUP BY resource_id"""
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE derive_tail AS SELECT * FROM derive_live "
+        "WHERE next_from IS NULL AND resource_id IN (SELECT resource_id FROM derive_touched)"
+    )
+    connection.execute(_PATH)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_observation AS
+            SELECT {_SNAPSHOT}, NULL::TIMESTAMPTZ AS run_first_seen_at, NULL::BIGINT AS run_observations,
+                NULL::{TABLES["state_run"].field("changes").type} AS run_changes, NULL::VARCHAR[] AS run_seen_in,
+                NULL::BOOLEAN AS run_lost
+            FROM derive_new WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)
+            UNION ALL BY NAME
+            SELECT resource_id, resource_name, source_system, last_seen_at AS observed_at, presence, scope,
+                {", ".join((*IDENTITY_COLUMNS, *OBSERVED_COLUMNS))}, usage_vcpu, tags,
+                first_seen_at AS run_first_seen_at, observations AS run_observations, changes AS run_changes,
+                seen_in AS run_seen_in, lost AS run_lost
+            FROM derive_tail WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)"""
+    )
+    if connection.execute("SELECT count(*) FROM derive_path WHERE NOT continued").fetchone() != (0,):
+        connection.execute(
+            f"""INSERT INTO derive_observation BY NAME SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot
+                WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE NOT continued)"""
+        )
+    earliest = connection.execute("SELECT min(observed_at) FROM derive_observation").fetchone()
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_look AS
+            SELECT DISTINCT source_system, scope, observed_at FROM {LAKE}.observation_scope
+            WHERE complete AND observed_at > ?""",
+        [earliest[0] if earliest else None],
+    )
+
+
+def _write(batch: Batch, live: Sequence[Segment], count: int) -> None:
+    """Append ``derive_run`` as a segment, with the newer and smaller segments merged into it."""
+    merged: list[Segment] = []
+    size = count
+    for segment in reversed(live):
+        if segment.rows > MERGE_FACTOR * size:
+            break
+        merged.append(segment)
+        size += segment.rows
+    whole = len(merged) == len(live)
+    numbers = ", ".join(str(segment.number) for segment in merged)
+    connection = batch.connection
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE derive_replaced AS
+            SELECT resource_id, CASE WHEN continued THEN tail_from ELSE {BEGINNING} END AS replaces_from
+            FROM derive_path WHERE NOT continued OR tail_from IS NOT NULL"""
+    )
+    if not merged:
+        rows = """SELECT r.* EXCLUDE (is_first), m.replaces_from FROM derive_run r
+                  LEFT JOIN derive_replaced m ON r.is_first AND m.resource_id = r.resource_id"""
+    else:
+        names = ", ".join(_COLUMNS)
+        kept = f"""
+            SELECT {names} FROM derive_run UNION ALL
+            SELECT {", ".join(f"r.{c}" for c in _COLUMNS)} FROM derive_live r
+            ANTI JOIN derive_replaced m ON m.resource_id = r.resource_id AND m.replaces_from <= r.first_seen_at
+            WHERE r.segment IN ({numbers})"""
+        marks = f"""
+            SELECT resource_id, min(replaces_from) AS replaces_from FROM (
+                SELECT resource_id, replaces_from FROM derive_replaced UNION ALL
+                SELECT resource_id, replaces_from FROM {LAKE}.state_run
+                WHERE segment IN ({numbers}) AND replaces_from IS NOT NULL)
+            GROUP BY resource_id"""
+        rows = f"SELECT *, NULL::TIMESTAMPTZ AS replaces_from FROM ({kept})" if whole else f"""
+            SELECT k.*, m.replaces_from
+            FROM (SELECT *, row_number() OVER (PARTITION BY resource_id ORDER BY first_seen_at) = 1 AS is_first
+                  FROM ({kept})) k
+            LEFT JOIN ({marks}) m ON k.is_first AND m.resource_id = k.resource_id"""  # fmt: skip
+    _insert(batch, merged[-1].number if merged else batch.entry, rows)
+
+
+def _insert(batch: Batch, covers_from: int, rows: str) -> None:
+    names = ", ".join((*_COLUMNS, "replaces_from"))
+    written = batch.insert(
+        "state_run", f"SELECT {names}, {batch.entry} AS segment FROM ({rows}) ORDER BY resource_id, first_seen_at"
+    )
+    batch.insert(
+        "derivation",
+        f"SELECT {batch.entry} AS segment, {covers_from} AS covers_from, {written} AS rows, "
+        f"'{RULE_VERSION}' AS rule_version",
+    )
