@@ -85,13 +85,13 @@ def ages_table(ages: tuple[DataAge, ...]) -> str:
         return '<p class="fk-note">No source has delivered data at this version.</p>'
     rows = []
     for age in ages:
-        covers = numbers.format_time(age.covers_until) if age.covers_until else "unknown"
-        known = numbers.format_time(age.recorded_at) if age.recorded_at else "never"
+        covers = f"{age.covers_until:%Y-%m-%d %H:%M}" if age.covers_until else "unknown"
+        known = f"{age.recorded_at:%Y-%m-%d %H:%M}" if age.recorded_at else "never"
         rows.append(
             f'<tr><th scope="row">{text(age.source_system)}</th><td>{text(covers)}</td><td>{text(known)}</td>'
             f'<td class="fk-num">{text(numbers.format_age(age.age_hours))}</td></tr>'
         )
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in ("Source", "Covers until", "Known since"))
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in ("Source", "Covers until, UTC", "Known since, UTC"))
     return (
         '<div class="fk-scroll" tabindex="0" role="region" aria-label="Age of the data"><table class="fk-table">'
         '<caption class="fk-hidden">Age of the data by source</caption>'
@@ -212,7 +212,8 @@ def table_html(
         )
     return (
         f'<section class="fk-tablebox" aria-label="{text(table.title)}">'
+        f'<p class="fk-caption" aria-hidden="true">{caption}</p>'
         f'<div class="fk-scroll" tabindex="0" role="region" aria-label="{text(table.title)}, scrolls sideways">'
-        f'<table class="fk-table"><caption class="fk-caption">{caption}</caption>'
+        f'<table class="fk-table"><caption class="fk-hidden">{text(table.title)}. {text(table.question)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{after}</section>"
     )

@@ -98,7 +98,7 @@ def figures(reading: Reading, keys: Sequence[str] | None = None) -> Part:
         chosen = [known[key] for key in keys]
     cards = "".join(html.figure_card(reading, figure) for figure in chosen)
     plain = "\n".join(f"{figure.title}: {numbers.format_value(figure.value, figure.unit)}" for figure in chosen)
-    return Part(f'<ul class="fk-cards" aria-label="Figures">{cards}</ul>', plain)
+    return Part(f'<h2 class="fk-hidden">Key figures</h2><ul class="fk-cards">{cards}</ul>', plain)
 
 
 def table(reading: Reading, key: str, columns: Sequence[str] | None = None, rows: int | None = 25) -> Part:

@@ -223,7 +223,6 @@ def finish(data: ChartData, rows: list[dict[str, Any]], columns: list[str], body
         "description": f"{data.title}. {data.question}".strip(),
         "width": "container",
         "height": height,
-        "autosize": {"type": "fit-x", "contains": "padding"},
         "data": {"values": rows},
         "usermeta": {
             "finops": {

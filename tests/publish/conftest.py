@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from finops_kit.perspectives.reading import DataAge, Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import PERSPECTIVES, DataAge, Figure, Reading, ResultTable
 
 MONTHS = [date(2024 + m // 12, m % 12 + 1, 1) for m in range(18)]
 SERVICES = ("payments", "search", "identity", "ledger", "notifications", "<script>alert(1)</script>")
@@ -182,3 +184,71 @@ def make_reading(perspective: str = "finance", *, grand_total: str = "102529.50"
 @pytest.fixture
 def reading() -> Reading:
     return make_reading()
+
+
+NOTEBOOK_CELLS = (
+    "from finops_kit.publish import charts\nfrom finops_kit.publish import notebook as page",
+    "page.header(reading)",
+    "page.figures(reading)",
+    'charts.bars(reading.tables["top_services"], "service_id", "EffectiveCost", top=4)',
+    'page.table(reading, "top_services")',
+    'charts.stacked(reading.tables["monthly"], "month", "EffectiveCost", "service_id")',
+    'charts.forecast(reading.tables["forecast"], "month", "actual", "forecast", "low", "high", "budget")',
+    'charts.burndown(reading.tables["burndown"], "day", "spent", "budgeted")',
+    'charts.steps(reading.tables["bridge"], label="step", delta="amount", total="is_total")',
+    'charts.steps(reading.tables["scaling"], "at", "nodes_before", "nodes_after")',
+    'charts.heatmap(reading.tables["monthly"], "month", "service_id", "EffectiveCost")',
+    'charts.bars(reading.tables["empty"], "contract_id", "annual_commitment")',
+    'page.table(reading, "empty")',
+)
+PARAMETERS_CELL = 'store = "data/workspace"\nversion = 0\nperiod = ""\nscope = ""\ncurrency = ""'
+READING_CELL = """
+import importlib.util, dataclasses
+spec = importlib.util.spec_from_file_location("reading_factory", {factory!r})
+factory = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(factory)
+reading = dataclasses.replace(
+    factory.make_reading({perspective!r}, grand_total={total!r}, period=period or "2025-06"), store_version=version)
+"""
+
+
+def make_notebook(perspective: str, total: str = "102529.50", cells: tuple[str, ...] = NOTEBOOK_CELLS) -> dict:
+    """A perspective's notebook over the hand-made reading, shaped like the real ones."""
+
+    def code(source: str, *tags: str) -> dict:
+        return {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": f"c{abs(hash((source, tags))) % 10**10}",
+            "metadata": {"tags": list(tags)},
+            "outputs": [],
+            "source": source,
+        }
+
+    reading = READING_CELL.format(factory=str(Path(__file__)), perspective=perspective, total=total)
+    title = {
+        "cell_type": "markdown",
+        "id": "title",
+        "metadata": {},
+        "source": f"# {perspective.title()}\n\nFor people.",
+    }
+    section = {"cell_type": "markdown", "id": "section", "metadata": {}, "source": "## What it costs"}
+    shown = [code(source) for source in cells]
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "cells": [title, code(PARAMETERS_CELL, "parameters"), code(reading), *shown[:3], section, *shown[3:],
+                  code("page.footer(reading)")],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the six notebooks; the runner is pointed at it."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name in PERSPECTIVES:
+        (folder / f"{name}.ipynb").write_text(json.dumps(make_notebook(name)), encoding="utf-8")
+    monkeypatch.setenv("FINOPS_NOTEBOOKS", str(folder))
+    return folder
