@@ -67,6 +67,24 @@ RESOURCE_SNAPSHOT = Table(
     ),
 )
 
+PLATFORM_EVENT = Table(
+    "platform_event",
+    "one notice of the platform that something was scaled: a Kubernetes Event, an autoscaler's log line",
+    (
+        Field("event_id", TEXT, "SHA-256 over what was said, so the same notice has the same id."),
+        Field("source_system", TEXT, "Who said it: kubernetes ...", required=True),
+        Field("happened_at", TIME, "When it happened, as the platform says.", "UTC", required=True),
+        Field("resource_id", TEXT, "resource_id of what it is about.", required=True),
+        Field("cluster", TEXT, "Kubernetes cluster."),
+        Field("namespace", TEXT, "Kubernetes namespace."),
+        Field("reason", TEXT, "ScalingReplicaSet, SuccessfulRescale, TriggeredScaleUp ...", required=True),
+        Field("message", TEXT, "The platform's sentence."),
+        Field("reported_by", TEXT, "Component that said it: deployment-controller, cluster-autoscaler ..."),
+        BATCH,
+        ROW,
+    ),
+)
+
 OBSERVATION_SCOPE = Table(
     "observation_scope",
     "one row per batch of observations: what it looked at",
@@ -314,6 +332,7 @@ TABLES: dict[str, Table] = {
     for table in (
         CHARGE,
         RESOURCE_SNAPSHOT,
+        PLATFORM_EVENT,
         OBSERVATION_SCOPE,
         DELIVERY,
         QUARANTINE,

@@ -28,7 +28,9 @@ from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
 
 #: tables whose rows count as stored source rows
-SOURCE_TABLES = frozenset({"charge", "resource_snapshot", *(table.name for table in REFERENCE_TABLES)})
+SOURCE_TABLES = frozenset(
+    {"charge", "resource_snapshot", "platform_event", *(table.name for table in REFERENCE_TABLES)}
+)
 #: the ledger is written by the batch itself, last
 LEDGER = "ledger"
 #: what DuckDB may use while a batch is written; the rest spills to disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finops_kit.store.derive.events import EVENT_VIEWS
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, STATE_COLUMNS
 
 _identity = ", ".join(IDENTITY_COLUMNS)
@@ -23,4 +24,4 @@ STATE_INTERVAL = f"""
     FROM live_run WHERE next_from IS NULL OR next_from > carried_to
 """
 
-STATE_VIEWS = {"state_interval": STATE_INTERVAL}
+STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS}

@@ -1,0 +1,113 @@
+"""What scaled: changes of capacity between two observations, how sure their time is, and who says why.
+
+A change lies somewhere between the last observation with the old value and the first with the new one. Where the
+platform itself said when (a Kubernetes Event that names the new value), the window narrows to what it said.
+"""
+
+from __future__ import annotations
+
+from finops_kit.store.derive.rules import DIMENSIONS
+from finops_kit.store.lake import LAKE
+
+#: labels by which the large platforms name the group that a node belongs to
+NODE_GROUP_LABELS = (
+    "eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool", "kubernetes.azure.com/agentpool", "agentpool",
+    "karpenter.sh/nodepool", "node.kubernetes.io/nodegroup",
+)  # fmt: skip
+
+#: how exact a platform's time is: Kubernetes writes whole seconds
+NOTICE_SECONDS = 1
+
+_numbers = ", ".join(f"'{name}'" for name, is_number in DIMENSIONS.items() if is_number)
+
+_CHANGED = """
+    SELECT resource_id, resource_name, kind, cluster, namespace, change.dimension AS dimension,
+        change.before AS before, change.after AS after, change.at_lo AS at_lo, first_seen_at AS at_hi
+    FROM (SELECT resource_id, resource_name, kind, cluster, namespace, first_seen_at, unnest(changes) AS change
+          FROM live_run WHERE len(changes) > 0)
+"""
+
+_group = "coalesce(" + ", ".join(f"tags['{label}']" for label in NODE_GROUP_LABELS) + ")"
+
+#: nodes of each cluster, and of each node group that labels name, at every complete look at them
+_NODES = f"""
+    WITH node AS (
+        SELECT source_system, scope, cluster, first_seen_at, last_seen_at,
+            unnest([cluster, cluster || '/' || {_group}]) AS resource_id,
+            unnest(['cluster', 'nodegroup']) AS kind
+        FROM live_run WHERE kind = 'node' AND presence = 'present'
+    ), look AS (
+        SELECT DISTINCT member.resource_id, member.kind, member.cluster, source_system, scope, o.observed_at
+        FROM (SELECT DISTINCT resource_id, kind, cluster, source_system, scope FROM node
+              WHERE resource_id IS NOT NULL) member
+        JOIN {LAKE}.observation_scope o USING (source_system, scope) WHERE o.complete
+    ), counted AS (
+        SELECT look.resource_id, look.kind, look.cluster, look.source_system, look.scope, look.observed_at,
+            count(node.first_seen_at) AS nodes
+        FROM look LEFT JOIN node
+          ON node.resource_id = look.resource_id AND node.source_system = look.source_system
+         AND node.scope = look.scope AND node.first_seen_at <= look.observed_at
+         AND node.last_seen_at >= look.observed_at
+        GROUP BY ALL
+    ), pairs AS (
+        SELECT *, lag(nodes) OVER w AS nodes_before, lag(observed_at) OVER w AS at_lo
+        FROM counted WINDOW w AS (PARTITION BY resource_id, source_system, scope ORDER BY observed_at)
+    )
+    SELECT resource_id, resource_id AS resource_name, kind, cluster, NULL::VARCHAR AS namespace,
+        'nodes' AS dimension, nodes_before::VARCHAR AS before, nodes::VARCHAR AS after, at_lo, observed_at AS at_hi
+    FROM pairs WHERE nodes_before <> nodes
+"""
+
+#: what the platform said, as the dimension that it scaled and the value that it set, where the sentence names one
+SCALING_NOTICE = f"""
+    WITH said AS (
+        SELECT DISTINCT event_id, source_system, happened_at, resource_id, cluster, namespace, reason, message,
+            reported_by FROM {LAKE}.platform_event
+    )
+    SELECT *, 'replicas' AS dimension, false AS is_trigger,
+        nullif(CASE reason WHEN 'ScalingReplicaSet' THEN regexp_extract(message, ' to ([0-9]+)', 1)
+                           WHEN 'SuccessfulRescale' THEN regexp_extract(message, 'New size: ([0-9]+)', 1) END, '') AS after
+    FROM said WHERE reason IN ('ScalingReplicaSet', 'SuccessfulRescale')
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (found), 'nodes' AS dimension, true AS is_trigger,
+        coalesce(cluster, '') || '/' || found[1] AS resource_id, found[2] AS after
+    FROM (SELECT * EXCLUDE (resource_id),
+              regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair,
+              [pair['1'], pair['2']] AS found
+          FROM said WHERE reason IN ('TriggeredScaleUp', 'ScaledUpGroup'))
+    WHERE found[1] <> ''
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (resource_id), 'nodes' AS dimension, true AS is_trigger, cluster AS resource_id,
+        NULL::VARCHAR AS after
+    FROM said WHERE reason IN ('TriggeredScaleUp', 'ScaledUpGroup', 'ScaleDown', 'ScaleDownEmpty') AND cluster IS NOT NULL
+"""  # noqa: E501
+
+#: the newest notice that names the new value and lies in the window narrows it; any other in it gives the cause only
+SCALING_EVENT = f"""
+    WITH changed AS (({_CHANGED}) UNION ALL ({_NODES})),
+    told AS (
+        SELECT changed.*, exact.happened_at AS exact_at, exact.is_trigger AS is_trigger,
+            exact.reason || coalesce(': ' || exact.message, '') AS exact_cause, exact.source_system AS exact_source,
+            loose.happened_at AS loose_at, loose.reason || coalesce(': ' || loose.message, '') AS loose_cause,
+            loose.source_system AS loose_source
+        FROM changed
+        ASOF LEFT JOIN scaling_notice exact
+          ON exact.resource_id = changed.resource_id AND exact.dimension = changed.dimension
+         AND exact.after = changed.after AND changed.at_hi > exact.happened_at
+        ASOF LEFT JOIN scaling_notice loose
+          ON loose.resource_id = changed.resource_id AND loose.dimension = changed.dimension
+         AND changed.at_hi > loose.happened_at
+    )
+    SELECT resource_id, resource_name, kind, cluster, namespace, dimension, before, after,
+        CASE WHEN dimension IN ('nodes', {_numbers}) THEN before::DECIMAL(38, 18) END AS before_value,
+        CASE WHEN dimension IN ('nodes', {_numbers}) THEN after::DECIMAL(38, 18) END AS after_value,
+        CASE WHEN exact_at >= at_lo THEN exact_at ELSE at_lo END AS at_lo,
+        CASE WHEN exact_at >= at_lo AND NOT is_trigger THEN least(at_hi, exact_at + to_seconds({NOTICE_SECONDS}))
+             ELSE at_hi END AS at_hi,
+        CASE WHEN exact_at >= at_lo THEN exact_cause WHEN loose_at >= at_lo THEN loose_cause END AS cause,
+        CASE WHEN exact_at >= at_lo THEN exact_source WHEN loose_at >= at_lo THEN loose_source END AS cause_source,
+        at_lo AS seen_before_at, at_hi AS seen_after_at
+    FROM told
+"""
+
+EVENT_VIEWS = {"scaling_notice": SCALING_NOTICE, "scaling_event": SCALING_EVENT}
