@@ -1,1 +1,1 @@
-"""To one shape: bills to FOCUS columns, inventories to snapshots, registers to reference rows."""
+"""To FOCUS, to snapshots, to reference rows: set-based SQL over whole files, never a loop over rows."""

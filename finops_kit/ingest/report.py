@@ -1,0 +1,72 @@
+"""What an ingest says when it is done: one line per file, and the store's version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from finops_kit.store.ledger import plain
+
+STORED, UNCHANGED, REFUSED = "stored", "unchanged", "refused"
+
+
+@dataclass
+class FileReport:
+    """What became of one file.
+
+    Attributes
+    ----------
+    status : ``stored``, ``unchanged`` (its content was stored before) or ``refused``
+    reason : why, in a sentence; empty where it was stored without a remark
+    control_totals : sum of BilledCost per currency over the stored rows, exact
+    walked : the file was found in a directory, not named by the user
+    """
+
+    path: str
+    format: str = ""
+    status: str = REFUSED
+    reason: str = ""
+    rows_read: int = 0
+    rows_stored: int = 0
+    rows_quarantined: int = 0
+    control_totals: dict[str, Decimal] = field(default_factory=dict)
+    batch_id: str | None = None
+    walked: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The file's part of the JSON contract; decimals as text."""
+        return {
+            "path": self.path,
+            "format": self.format or None,
+            "status": self.status,
+            "reason": self.reason,
+            "rows_read": self.rows_read,
+            "rows_stored": self.rows_stored,
+            "rows_quarantined": self.rows_quarantined,
+            "control_totals": {key: plain(value) for key, value in sorted(self.control_totals.items())},
+            "batch_id": self.batch_id,
+        }
+
+
+@dataclass
+class IngestReport:
+    """What became of every file, and the store's version after it."""
+
+    files: list[FileReport] = field(default_factory=list)
+    store_version: int = 0
+
+    @property
+    def refused(self) -> list[FileReport]:
+        """The files that the user named and that were refused; what a walk passed over is not among them."""
+        return [report for report in self.files if report.status == REFUSED and not report.walked]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON contract of ``finops ingest --json``.
+
+        Example
+        -------
+        >>> IngestReport([FileReport("a.csv", "budgets", "stored")], 3).as_dict()["store_version"]
+        3
+        """
+        return {"files": [report.as_dict() for report in self.files], "store_version": self.store_version}

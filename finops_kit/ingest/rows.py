@@ -1,0 +1,202 @@
+"""Append one file of rows - a bill or a reference table - as one batch, good rows and bad.
+
+First every row is taken as good, in one streaming statement that stops at the first one that is not. Only
+then is the file read again to sort good from bad, in a new batch: a good file, which is the rule, pays nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from finops_kit.errors import ReconciliationFailed, SourceRefused
+from finops_kit.ingest.report import STORED, FileReport
+from finops_kit.ingest.scan import Scan, add_totals
+from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
+from finops_kit.sources.control import read_amount, split_amount
+from finops_kit.sources.formats import Format
+from finops_kit.store import Batch, Writer
+from finops_kit.store.ledger import plain
+
+#: which delivery mode a file's rows get, asked per (billing account, period)
+Mode = Callable[[str, Any], str]
+
+
+def append_rows(
+    writer: Writer, scan: Scan, known: Format, plan: Plan, mode: Mode, actor: str | None, details: dict[str, Any]
+) -> FileReport:
+    """Append the rows of one file as one batch.
+
+    Returns
+    -------
+    What became of the file. On any refusal the store is as it was.
+
+    Raises
+    ------
+    SourceRefused : the file cannot be read, or not one of its rows can be stored
+    """
+    try:
+        return _append(writer, scan, known, plan, mode, actor, details, careful=False)
+    except duckdb.Error as error:
+        if UNREADABLE not in str(error) and REPEATED_KEY not in str(error):
+            raise scan.refusal(error) or error from error
+    try:
+        return _append(writer, scan, known, plan, mode, actor, details, careful=True)
+    except duckdb.Error as error:
+        raise scan.refusal(error) or error from error
+
+
+def _append(
+    writer: Writer, scan: Scan, known: Format, plan: Plan, mode: Mode, actor: str | None, details: dict[str, Any],
+    careful: bool,
+) -> FileReport:  # fmt: skip
+    source = scan.source
+    with writer.batch(
+        kind="ingest", format=known.name, source_file=source.name, source_hash=scan.expected_digest,
+        source_bytes=source.size, details=details, actor=actor,
+    ) as batch:  # fmt: skip
+        try:
+            sql = scan.open(plan)
+            stored = batch.insert(plan.table, plan.careful_sql(sql) if careful else plan.strict_sql(sql))
+        finally:
+            scan.close()
+        scan.finish(plan)
+        batch.rows_read = scan.rows_read
+        held = _Held()
+        reasons = _quarantine_bad_values(batch, scan, plan, held) if careful else []
+        reasons += _quarantine_rejects(batch, scan)
+        if stored == 0:
+            raise SourceRefused(_nothing_usable(scan, reasons))
+        if plan.unused:
+            batch.details["columns_not_used"] = list(plan.unused)
+        if plan.table == "charge":
+            _deliver_bill(writer, batch, scan, plan, mode, held)
+        else:
+            _deliver_reference(batch, plan, known, mode, stored)
+    note = ""
+    if batch.rows_quarantined:
+        note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
+    return FileReport(
+        source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
+        dict(batch.control_totals), batch.id,
+    )  # fmt: skip
+
+
+class _Held:
+    """Readable amounts in quarantined rows: kept at the stored scale, and what the scale cuts off."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Decimal] = {}
+        self.cut: dict[str, Decimal] = {}
+
+    def add(self, cost: str | None, currency: str | None) -> None:
+        amount = read_amount(cost)
+        if amount is not None:
+            kept, cut = split_amount(amount)
+            add_totals(self.kept, currency, kept)
+            add_totals(self.cut, currency, cut)
+
+
+def _quarantine_bad_values(batch: Batch, scan: Scan, plan: Plan, held: _Held) -> list[str]:
+    """Append the rows with an unreadable or missing value; returns the first reasons."""
+    connection = scan.connection
+    try:
+        sql = scan.open(plan)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE bad_rows AS {plan.quarantine_sql(sql, scan.headers())}")
+    finally:
+        scan.close()
+    scan.finish(plan)
+    for cost, currency in connection.execute("SELECT cost_text, currency_text FROM bad_rows").fetchall():
+        held.add(cost, currency)
+    batch.insert(
+        "quarantine", "SELECT ? AS source_file, source_row, column_name, reason, raw FROM bad_rows", [scan.source.name]
+    )
+    first = connection.execute(
+        "SELECT 'row ' || source_row || ', ' || column_name || ': ' || reason FROM bad_rows ORDER BY source_row LIMIT 1"
+    ).fetchall()
+    connection.execute("DROP TABLE bad_rows")
+    return [row[0] for row in first]
+
+
+def _quarantine_rejects(batch: Batch, scan: Scan) -> list[str]:
+    rejects = scan.rejects
+    if not rejects:
+        return []
+    batch.insert_arrow("quarantine", pa.table({
+        "source_file": pa.array([scan.source.name] * len(rejects), pa.string()),
+        "source_row": pa.array([reject.source_row for reject in rejects], pa.int64()),
+        "column_name": pa.array([None] * len(rejects), pa.string()),
+        "reason": pa.array([reject.reason for reject in rejects], pa.string()),
+        "raw": pa.array([reject.raw for reject in rejects], pa.string()),
+    }))  # fmt: skip
+    return [f"row {rejects[0].source_row}: {rejects[0].reason}"]
+
+
+def _nothing_usable(scan: Scan, reasons: list[str]) -> str:
+    if scan.rows_read == 0:
+        return f"{scan.source.name} has a header but no rows. Export it again, or wait until its period has begun."
+    why = f" ({reasons[0]})" if reasons else ""
+    return (
+        f"{scan.source.name}: not one of its {scan.rows_read:,} rows can be stored{why}. "
+        f"Export it again, or name its format with --format."
+    )
+
+
+def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mode, held: _Held) -> None:
+    """Say which periods the batch delivers, and hold what was stored against the file's own sum."""
+    rows = writer.connection.execute(
+        'SELECT coalesce("BillingAccountId", \'\'), "BillingPeriodStart", "BillingCurrency", count(*), '
+        'sum("BilledCost") '
+        "FROM lake.charge WHERE batch_id = ? GROUP BY ALL ORDER BY ALL",
+        [batch.id],
+    ).fetchall()
+    periods: dict[tuple[str, Any], list[Any]] = {}
+    for account, period, currency, count, total in rows:
+        add_totals(batch.control_totals, currency, total)
+        entry = periods.setdefault((account, period), [0, {}])
+        entry[0] += count
+        add_totals(entry[1], currency, total)
+    _check_control(batch, scan, held)
+    batch.insert_arrow("delivery", pa.table({
+        "source_system": [plan.source_system] * len(periods),
+        "billing_account_id": [account for account, _ in periods],
+        "period_start": pa.array([period for _, period in periods], pa.timestamp("us", tz="UTC")),
+        "dataset": ["charge"] * len(periods),
+        "mode": [mode(account, period) for account, period in periods],
+        "rows": [count for count, _ in periods.values()],
+        "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
+    }))  # fmt: skip
+
+
+def _check_control(batch: Batch, scan: Scan, held: _Held) -> None:
+    """Stored + quarantined must equal the file's own sum, cut to the stored scale; the cut is kept on its own."""
+    control = scan.control
+    if control is None:
+        return
+    for currency in sorted({*control.kept, *batch.control_totals, *held.kept}):
+        native = control.kept.get(currency, Decimal(0))
+        stored = batch.control_totals.get(currency, Decimal(0))
+        aside = held.kept.get(currency, Decimal(0))
+        if native != stored + aside:
+            raise ReconciliationFailed(
+                f"{scan.source.name}: BilledCost adds up to {plain(native)} {currency} in the file, but to "
+                f"{plain(stored)} stored and {plain(aside)} quarantined. Nothing was stored."
+            )
+        cut = control.cut.get(currency, Decimal(0)) - held.cut.get(currency, Decimal(0))
+        if cut:
+            batch.remainders[currency] = cut
+
+
+def _deliver_reference(batch: Batch, plan: Plan, known: Format, mode: Mode, stored: int) -> None:
+    if plan.table == "resource_snapshot":
+        return
+    batch.insert(
+        "delivery",
+        "SELECT ? AS source_system, '' AS billing_account_id, ? AS dataset, ? AS mode, ?::BIGINT AS rows",
+        [known.family, plan.table, mode("", None), stored],
+    )

@@ -1,0 +1,131 @@
+"""One file opened for a plan: the same SQL name for its rows, whether text or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import duckdb
+
+from finops_kit.errors import SourceRefused
+from finops_kit.normalize.plan import Plan, unique_names
+from finops_kit.sources.control import EXACT, ControlSum, currency_key
+from finops_kit.sources.delimited import DelimitedRows, Reject
+from finops_kit.sources.files import SourceFile
+from finops_kit.sources.layout import Layout
+from finops_kit.sources.parquet import ParquetColumns, scan_sql
+
+#: the name under which the rows of a text file are registered with the engine
+ROWS = "source_rows"
+
+
+class Scan:
+    """The rows of one source file as SQL, with their counts and control sums once they were read."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: SourceFile, digest: str) -> None:
+        self.connection = connection
+        self.source = source
+        self.expected_digest = digest
+        self.layout: Layout | None = None
+        self.columns: ParquetColumns | None = None
+        self.rows: DelimitedRows | None = None
+        self.control: ControlSum | None = None
+
+    @property
+    def header(self) -> Sequence[str]:
+        """The column names as they stand in the file."""
+        if self.columns is not None:
+            return self.columns.names
+        return self.layout.header if self.layout else ()
+
+    @property
+    def types(self) -> Sequence[str] | None:
+        """The engine's column types of a Parquet file; None for text."""
+        return self.columns.types if self.columns else None
+
+    def open(self, plan: Plan) -> str:
+        """Make the rows available once, from the first to the last; returns the SELECT that yields them."""
+        self.control = None
+        if self.columns is not None:
+            return scan_sql(self.source, self.columns)
+        assert self.layout is not None
+        if plan.cost is not None and plan.cost.raw:
+            currency = plan.currency.raw if plan.currency and plan.currency.raw else None
+            self.control = ControlSum(plan.cost.raw, currency)
+        self.rows = DelimitedRows(self.source, self.layout, self.control)
+        self.connection.register(ROWS, self.rows.reader())
+        return f"SELECT * FROM {ROWS}"
+
+    def close(self) -> None:
+        """Let the rows go."""
+        if self.rows is not None:
+            self.connection.unregister(ROWS)
+
+    def refusal(self, error: Exception) -> SourceRefused | None:
+        """The refusal behind an engine's error, if the file was at fault."""
+        if self.rows is not None and self.rows.problem is not None:
+            return self.rows.problem
+        if self.columns is not None and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
+            return SourceRefused(
+                f"{self.source.name} cannot be read to its end ({str(error).splitlines()[0][:160]}). Export it again."
+            )
+        return None
+
+    def finish(self, plan: Plan) -> None:
+        """After the rows were read: check that the file is still what was hashed, and take the control sum of Parquet.
+
+        Raises
+        ------
+        SourceRefused : the file was changed while it was read
+        """
+        self.source.check_unchanged()
+        if self.rows is not None and self.rows.digest != self.expected_digest:
+            raise SourceRefused(
+                f"{self.source.name} was changed while it was read. Ingest it again when it is complete."
+            )
+        if self.columns is not None and plan.cost is not None and plan.cost.raw:
+            self.control = self._parquet_control(plan)
+
+    def _parquet_control(self, plan: Plan) -> ControlSum:
+        assert self.columns is not None and plan.cost is not None
+        control = ControlSum("cost", "currency")
+        scan = scan_sql(self.source, self.columns)
+        currency = plan.currency.text if plan.currency and plan.currency.raw else "''"
+        quick = plan.cost.engine_type.upper().startswith("DECIMAL(") and plan.cost.value != plan.cost.text
+        if quick:
+            for name, total in self.connection.execute(
+                f"SELECT {currency}, sum({plan.cost.raw}) FROM ({scan}) GROUP BY ALL"
+            ).fetchall():
+                control.add_one(format(total, "f") if total is not None else None, name)
+            return control
+        reader = self.connection.execute(
+            f"SELECT {plan.cost.text} AS cost, {currency} AS currency FROM ({scan})"
+        ).to_arrow_reader(100_000)
+        for batch in reader:
+            control.add(batch)
+        return control
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """Records that could not be split into columns."""
+        return self.rows.rejects if self.rows is not None else []
+
+    @property
+    def rows_read(self) -> int:
+        """Records after the header."""
+        if self.columns is not None:
+            return self.columns.rows
+        return self.rows.rows_read if self.rows is not None else 0
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Each column's name and the SQL of its raw value, for the raw row of a quarantined record."""
+        names = unique_names(list(self.header))
+        types = self.types
+        return [(name, f"c{i}" if types is None else f"CAST(c{i} AS VARCHAR)") for i, name in enumerate(names)]
+
+
+def add_totals(totals: dict[str, Decimal], currency: str | None, amount: Decimal | None) -> None:
+    """Add an amount to its currency's total, exactly."""
+    if amount is not None:
+        key = currency_key(currency)
+        totals[key] = EXACT.add(totals.get(key, Decimal(0)), amount)

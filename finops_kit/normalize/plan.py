@@ -1,0 +1,229 @@
+"""How the columns of one file become rows of one table, as SQL over the whole file at once.
+
+A plan has two layers. Inputs read raw text as exact values, once per column; outputs are expressions over
+the inputs. A plan can be rendered in two ways: *strict* stops at the first value that cannot be read, which
+costs nothing on a good file; *careful* sorts good rows from bad and says what is wrong with each bad one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from finops_kit.fields import DAY, MONEY, QUANTITY, TAGS, TEXT, TIME
+from finops_kit.normalize.exact import as_text, read_text
+
+#: the strict statement fails with this text where a row has to be quarantined
+UNREADABLE = "finops_kit: a row cannot be read"
+#: ... or with the engine's own, where a JSON object of tags names a key twice
+REPEATED_KEY = "Map keys must be unique"
+
+_EXPECTED = {
+    MONEY: "a number of at most 14 digits before the point",
+    QUANTITY: "a number of at most 20 digits before the point",
+    TIME: "a time such as 2026-09-01T00:00:00Z",
+    DAY: "a day such as 2026-09-01",
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One raw column read as one type.
+
+    Attributes
+    ----------
+    name : what the outputs call it
+    raw : the raw column (``c7``); empty where the file has no such column
+    kind : the type it is read as
+    engine_type : the type it comes as; VARCHAR from delimited text
+    required : whether a row without it is quarantined
+    header : the column's name in the file
+    """
+
+    name: str
+    raw: str
+    kind: str
+    engine_type: str = "VARCHAR"
+    required: bool = False
+    header: str = ""
+
+    @property
+    def text(self) -> str:
+        """The SQL of the raw text."""
+        if not self.raw:
+            return "NULL::VARCHAR"
+        return self.raw if self.engine_type == "TEXT" else as_text(self.raw, self.engine_type)
+
+    @property
+    def value(self) -> str:
+        """The SQL of the value; null where there is none or it cannot be read."""
+        if not self.raw:
+            return f"NULL::{self.kind}"
+        return _direct(self) or read_text(self.kind, self.text)
+
+    @property
+    def strict(self) -> str:
+        """The SQL of the value, which fails where the row would have to be quarantined."""
+        if self.kind == TAGS:
+            return _direct(self) or (f"quick_tags_map({self.text})" if self.raw else self.value)
+        if self.kind == TEXT and not self.required:
+            return self.value
+        stop = f"CAST(error('{UNREADABLE}') AS {self.kind})"
+        if not self.raw:
+            return stop if self.required else self.value
+        if self.required:
+            return f"coalesce({self.value}, {stop})"
+        return f"coalesce({self.value}, CASE WHEN {self.text} IS NOT NULL THEN {stop} END)"
+
+
+def _direct(given: Input) -> str | None:
+    """A cast without the way over text, where the column comes typed and the cast is exact."""
+    comes = given.engine_type.upper()
+    if given.kind in (MONEY, QUANTITY) and comes.startswith("DECIMAL("):
+        digits, decimals = (int(part) for part in comes[8:-1].split(","))
+        whole, scale = (14, 24) if given.kind == MONEY else (20, 18)
+        if decimals <= scale and digits - decimals <= whole:
+            return f"CAST({given.raw} AS {given.kind})"
+    if given.kind == TIME and comes.startswith("TIMESTAMP"):
+        value = f"CAST({given.raw} AS TIMESTAMPTZ)"
+        return (
+            f"CASE WHEN {value} BETWEEN TIMESTAMPTZ '1970-01-02 00:00:00+00' "
+            f"AND TIMESTAMPTZ '2200-01-01 00:00:00+00' THEN {value} END"
+        )
+    if given.kind == TAGS and comes == "MAP(VARCHAR, VARCHAR)":
+        return f"trimmed_map({given.raw})"
+    return None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something a row must not be, beyond values that cannot be read."""
+
+    column: str
+    bad: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one file becomes rows of one table.
+
+    Attributes
+    ----------
+    table : the table of the store
+    source_system : the format's family; empty for tables that have no such column
+    inputs : raw columns and the types they are read as
+    outputs : target column to SQL over the inputs' names
+    extras : (key, SQL of the raw text) of what goes into ``x_Columns``
+    rules : further conditions that put a row into quarantine
+    cost, currency : the raw columns whose control sum is taken, for a bill
+    unused : header names that nothing takes
+    """
+
+    table: str
+    source_system: str
+    inputs: tuple[Input, ...]
+    outputs: dict[str, str]
+    extras: tuple[tuple[str, str], ...] = ()
+    rules: tuple[Rule, ...] = ()
+    cost: Input | None = None
+    currency: Input | None = None
+    unused: tuple[str, ...] = field(default=())
+
+    @property
+    def _raw_needed(self) -> list[str]:
+        wanted = {given.raw for given in self.inputs if given.raw}
+        return sorted(wanted)
+
+    def _targets(self) -> str:
+        columns = [f'{sql} AS "{name}"' for name, sql in self.outputs.items()]
+        if self.extras:
+            pairs = ", ".join(f"{{'k': '{_escaped(key)}', 'v': {sql}}}" for key, sql in self.extras)
+            entries = f"list_filter([{pairs}], lambda e: e.v IS NOT NULL)"
+            if len(self.extras) == 1:
+                key, sql = self.extras[0]
+                columns.append(
+                    f"CASE WHEN {sql} IS NOT NULL THEN MAP {{'{_escaped(key)}': {sql}}} END AS \"x_Columns\""
+                )
+            else:
+                columns.append(f'map_from_entries({entries}) AS "x_Columns"')
+        if self.source_system:
+            columns.append(f"'{self.source_system}' AS source_system")
+        columns.append("source_row")
+        return ", ".join(columns)
+
+    def strict_sql(self, scan: str) -> str:
+        """All rows, or an error that says :data:`UNREADABLE`."""
+        values = [f'{given.strict} AS "{given.name}"' for given in self.inputs]
+        rules = [
+            f"CASE WHEN {rule.bad} THEN CAST(error('{UNREADABLE}') AS BOOLEAN) END AS rule_{i}"
+            for i, rule in enumerate(self.rules)
+        ]
+        inner = f"SELECT raw.*, {', '.join(values)} FROM ({scan}) raw"
+        if rules:
+            checks = " AND ".join(f"rule_{i} IS NULL" for i in range(len(rules)))
+            inner = f"SELECT * FROM (SELECT *, {', '.join(rules)} FROM ({inner})) WHERE {checks}"
+        return f"SELECT {self._targets()} FROM ({inner})"
+
+    def _sorted_sql(self, scan: str) -> str:
+        values = ", ".join(f'{given.value} AS "{given.name}"' for given in self.inputs)
+        cases, reasons = [], []
+        for given in self.inputs:
+            label = _escaped(given.header or given.name)
+            if given.required:
+                cases.append(f"WHEN \"{given.name}\" IS NULL AND ({given.text}) IS NULL THEN '{label}'")
+                reasons.append(f"WHEN \"{given.name}\" IS NULL AND ({given.text}) IS NULL THEN 'mandatory, but empty'")
+            if given.raw and given.kind not in (TEXT, TAGS):
+                bad = f'"{given.name}" IS NULL AND ({given.text}) IS NOT NULL'
+                expected = _escaped(_EXPECTED.get(given.kind, given.kind.lower()))
+                cases.append(f"WHEN {bad} THEN '{label}'")
+                reasons.append(f"WHEN {bad} THEN '''' || left({given.text}, 80) || ''' is not {expected}'")
+        for rule in self.rules:
+            cases.append(f"WHEN {rule.bad} THEN '{_escaped(rule.column)}'")
+            reasons.append(f"WHEN {rule.bad} THEN '{_escaped(rule.reason)}'")
+        column = f"CASE {' '.join(cases)} END" if cases else "NULL"
+        reason = f"CASE {' '.join(reasons)} END" if reasons else "NULL"
+        inner = f"SELECT raw.*, {values} FROM ({scan}) raw"
+        return f"SELECT *, {column} AS problem_column, {reason} AS problem FROM ({inner})"
+
+    def careful_sql(self, scan: str) -> str:
+        """The rows that can be stored."""
+        return f"SELECT {self._targets()} FROM ({self._sorted_sql(scan)}) WHERE problem IS NULL"
+
+    def quarantine_sql(self, scan: str, headers: list[tuple[str, str]]) -> str:
+        """The rows that cannot be stored, with column, reason and the raw row as JSON; plus cost and currency.
+
+        Parameters
+        ----------
+        headers : (name in the file, SQL of its raw text) of every column
+        """
+        pairs = ", ".join(f"'{_escaped(name)}', {sql}" for name, sql in headers)
+        cost = self.cost.text if self.cost else "NULL::VARCHAR"
+        currency = self.currency.text if self.currency else "NULL::VARCHAR"
+        return (
+            f"SELECT source_row, problem_column AS column_name, problem AS reason, "
+            f"CAST(json_object({pairs}) AS VARCHAR) AS raw, {cost} AS cost_text, {currency} AS currency_text "
+            f"FROM ({self._sorted_sql(scan)}) WHERE problem IS NOT NULL"
+        )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def unique_names(names: list[str]) -> list[str]:
+    """The names, with a number behind one that stood before (compared without case).
+
+    Example
+    -------
+    >>> unique_names(["Id", "id", "x"])
+    ['Id', 'id_2', 'x']
+    """
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
+        out.append(name if count == 1 else f"{name}_{count}")
+    return out
+
+
+__all__ = ["REPEATED_KEY", "UNREADABLE", "Input", "Plan", "Rule", "unique_names"]

@@ -1,0 +1,111 @@
+"""The control sum of a bill's cost column, taken from its text on the way, apart from the engine.
+
+What is stored later must add up to it: stored + quarantined + what the stored scale cuts off.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal, InvalidOperation
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: decimals that the store keeps of an amount of money
+STORED_DECIMALS = 24
+_STORED = pa.decimal128(38, STORED_DECIMALS)
+_NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-3]?[0-9]{1,2})?\s*")
+#: enough digits that no sum of amounts is ever rounded
+EXACT = Context(prec=900, Emax=999_999, Emin=-999_999)
+
+
+def read_amount(text: str | None) -> Decimal | None:
+    """An amount as it is written, exactly; None where it is no number.
+
+    Example
+    -------
+    >>> read_amount("5.2E-9"), read_amount("NaN"), read_amount("1_000")
+    (Decimal('5.2E-9'), None, None)
+    """
+    if text is None or not _NUMBER.fullmatch(text) or not text.isascii():
+        return None
+    try:
+        return EXACT.create_decimal(text.strip())
+    except InvalidOperation:
+        return None
+
+
+def split_amount(amount: Decimal) -> tuple[Decimal, Decimal]:
+    """What the store keeps of an amount, and what its scale cuts off.
+
+    Example
+    -------
+    >>> split_amount(Decimal("0.1234567890123456789012345"))
+    (Decimal('0.123456789012345678901234'), Decimal('5E-25'))
+    """
+    kept = amount.quantize(Decimal(1).scaleb(-STORED_DECIMALS), rounding="ROUND_DOWN", context=EXACT)
+    return kept, EXACT.subtract(amount, kept)
+
+
+class ControlSum:
+    """Sums of the cost column per currency over the rows that pass by.
+
+    Attributes
+    ----------
+    kept : per currency, the readable amounts cut to the stored scale
+    cut : per currency, what that cut off
+    unreadable : how many amounts are no number
+    """
+
+    def __init__(self, cost_column: str, currency_column: str | None) -> None:
+        self.cost_column = cost_column
+        self.currency_column = currency_column
+        self.kept: dict[str, Decimal] = {}
+        self.cut: dict[str, Decimal] = {}
+        self.unreadable = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of one batch."""
+        costs = batch.column(self.cost_column)
+        if self.currency_column is None:
+            currencies = pa.array([""] * len(costs))
+        else:
+            currencies = batch.column(self.currency_column)
+        if len(costs) == 0:
+            return
+        quick = self._quick(costs, currencies)
+        if not quick:
+            for cost, currency in zip(costs.to_pylist(), currencies.to_pylist(), strict=True):
+                self.add_one(cost, currency)
+
+    def _quick(self, costs: pa.Array, currencies: pa.Array) -> bool:
+        """One currency and plain notation throughout: the sum in one step."""
+        bounds = pc.min_max(currencies)
+        low, high = bounds["min"].as_py(), bounds["max"].as_py()
+        if low != high or currencies.null_count:
+            return False
+        try:
+            total = pc.sum(costs.cast(_STORED)).as_py()
+        except pa.ArrowException:
+            return False
+        if total is not None:
+            key = currency_key(low)
+            self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), total)
+        return True
+
+    def add_one(self, cost: str | None, currency: str | None) -> None:
+        """Add one amount."""
+        amount = read_amount(cost)
+        if amount is None:
+            self.unreadable += cost is not None
+            return
+        kept, cut = split_amount(amount)
+        key = currency_key(currency)
+        self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), kept)
+        if cut:
+            self.cut[key] = EXACT.add(self.cut.get(key, Decimal(0)), cut)
+
+
+def currency_key(currency: str | None) -> str:
+    """The key that a currency is added up under: blanks taken off, "" where there is none."""
+    return (currency or "").strip()

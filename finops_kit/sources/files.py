@@ -1,0 +1,295 @@
+"""Look at one file before anything of it is stored: is it a file, what is it packed in, what is its hash.
+
+Nothing here trusts a file's name. A file that cannot be a source is refused in one sentence.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import stat
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finops_kit.errors import SourceRefused
+
+#: how much of a file is looked at to recognise it, in bytes of content
+HEAD_BYTES = 1 << 20
+#: content may be this many times larger than its gzip file before it counts as a bomb ...
+BOMB_RATIO = 400
+#: ... once it is larger than this
+BOMB_BYTES = 256 << 20
+
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that may be a source: what it is packed in, and which content it had when it was looked at.
+
+    Attributes
+    ----------
+    path : where it lies
+    name : the file as the user named it
+    size : bytes on disk
+    modified_ns : its modification time, to notice a change under way
+    packing : ``plain``, ``gzip``
+    kind : ``parquet``, ``json`` or ``text``
+    head : the first bytes of its content, unpacked
+    """
+
+    path: Path
+    name: str
+    size: int
+    modified_ns: int
+    packing: str
+    kind: str
+    head: bytes
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk, in hex."""
+        with self.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def check_unchanged(self) -> None:
+        """Refuse the file if it was written to since it was looked at.
+
+        Raises
+        ------
+        SourceRefused : size or modification time differ
+        """
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise SourceRefused(f"{self.name} went away while it was read. Nothing was stored.") from error
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns):
+            raise SourceRefused(f"{self.name} was changed while it was read. Ingest it again when it is complete.")
+
+
+def expand_path(given: str | Path) -> list[Path]:
+    """The files that one PATH stands for: itself, or every file below a directory, sorted.
+
+    Raises
+    ------
+    SourceRefused : a URL, a missing path, an empty directory
+
+    Example
+    -------
+    >>> expand_path("s3://bucket/bill.csv")
+    Traceback (most recent call last):
+    finops_kit.errors.SourceRefused: s3://bucket/bill.csv is a remote location; only local files can be read. Copy it \
+here first.
+    """
+    text = str(given)
+    if _URL.match(text):
+        raise SourceRefused(f"{text} is a remote location; only local files can be read. Copy it here first.")
+    if "\0" in text:
+        raise SourceRefused(f"{text!r} is no path.")
+    path = Path(text).expanduser()
+    try:
+        if not path.is_dir():
+            return [path]
+        found = sorted(
+            Path(folder) / name
+            for folder, folders, names in os.walk(path)
+            for name in names
+            if not name.startswith(".") and not _hide(folders)
+        )
+    except OSError as error:
+        raise SourceRefused(f"{text} cannot be read: {error.strerror or error}.") from error
+    if not found:
+        raise SourceRefused(f"{text} is an empty directory. Name a file, or a directory that holds exports.")
+    return found
+
+
+def _hide(folders: list[str]) -> bool:
+    """Keep a walk out of hidden folders; always False so that it can stand in a condition."""
+    folders[:] = sorted(name for name in folders if not name.startswith("."))
+    return False
+
+
+def inspect_file(path: Path, name: str | None = None) -> SourceFile:
+    """Look at a file's first bytes and say what it is packed in and what kind of content it holds.
+
+    Raises
+    ------
+    SourceRefused : missing, not a regular file, unreadable, empty, or neither text nor Parquet
+    """
+    name = name or str(path)
+    try:
+        about = path.stat()
+    except FileNotFoundError as error:
+        raise SourceRefused(f"{name} does not exist. Check the path.") from error
+    except (OSError, ValueError) as error:
+        raise SourceRefused(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if not stat.S_ISREG(about.st_mode):
+        kind = "a directory" if stat.S_ISDIR(about.st_mode) else "no regular file (a pipe, a device or a socket)"
+        raise SourceRefused(f"{name} is {kind}. Name a file that holds an export.")
+    if about.st_size == 0:
+        raise SourceRefused(f"{name} is empty. Export it again.")
+    try:
+        with path.open("rb") as stream:
+            first = stream.read(4)
+            stream.seek(0)
+            packing = "gzip" if first[:2] == b"\x1f\x8b" else "plain"
+            head = _unpacked_head(stream, name) if packing == "gzip" else stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise SourceRefused(f"{name} cannot be read: {error.strerror or error}.") from error
+    if not head:
+        raise SourceRefused(f"{name} holds an empty file. Export it again.")
+    kind = _kind_of(head, name)
+    if kind == "parquet" and packing == "gzip":
+        raise SourceRefused(f"{name} is a gzipped Parquet file. Unpack it first; Parquet is compressed already.")
+    return SourceFile(path, name, about.st_size, about.st_mtime_ns, packing, kind, head)
+
+
+def _unpacked_head(stream: io.BufferedReader, name: str) -> bytes:
+    try:
+        return gzip.GzipFile(fileobj=stream, mode="rb").read(HEAD_BYTES)
+    except EOFError:
+        # shorter than one head: say what is wrong now, not after a pass over it
+        raise SourceRefused(
+            f"{name} is a gzip file that ends too early (truncated). Copy or export it again."
+        ) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise SourceRefused(f"{name} is a damaged gzip file ({error}). Copy or export it again.") from error
+
+
+def _kind_of(head: bytes, name: str) -> str:
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise SourceRefused(f"{name} is UTF-16 text; UTF-8 is expected. Save it as UTF-8.")
+    if head[:4] == b"PK\x03\x04":
+        raise SourceRefused(f"{name} is a zip archive or a workbook. Unpack it, or save the sheet as CSV.")
+    if b"\0" in head:
+        raise SourceRefused(f"{name} is binary (it holds NUL bytes); text, gzipped text or Parquet is expected.")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "json" if text[:1] in (b"{", b"[") else "text"
+
+
+class SourceStream(io.RawIOBase):
+    """The content of a source file, unpacked, as one stream that hashes the raw bytes as they pass.
+
+    What is hashed is what is read. ``problem`` holds the first refusal, since a reader in another
+    language hands on no more than its text.
+    """
+
+    def __init__(self, source: SourceFile) -> None:
+        super().__init__()
+        self._source = source
+        self._raw = _Hashed(source.path)
+        self._content = gzip.GzipFile(fileobj=self._raw, mode="rb") if source.packing == "gzip" else self._raw
+        self._count = 0
+        self._at_start = True
+        self.quotes = 0
+        self.problem: SourceRefused | None = None
+
+    def readable(self) -> bool:
+        """A stream to be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes of the content; UTF-8's byte order mark is left out."""
+        try:
+            piece = self._content.read(size)
+        except EOFError:
+            raise self._refuse("is a gzip file that ends too early (truncated). Copy or export it again.") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise self._refuse(f"is a damaged gzip file ({error}). Copy or export it again.") from error
+        except OSError as error:
+            raise self._refuse(f"cannot be read: {error.strerror or error}.") from error
+        if self._at_start and piece:
+            piece, self._at_start = piece.removeprefix(b"\xef\xbb\xbf"), False
+        self._count += len(piece)
+        self.quotes += piece.count(b'"')
+        if b"\0" in piece:
+            raise self._refuse("holds NUL bytes; it is damaged or no text. Export it again.")
+        if self._count > BOMB_BYTES and self._count > BOMB_RATIO * self._raw.count:
+            raise self._refuse(
+                f"unpacks to more than {BOMB_RATIO} times its size; that is no bill. It was not read on."
+            )
+        return piece
+
+    def finish(self) -> str:
+        """Read what is left and return the SHA-256 of all raw bytes, in hex."""
+        while self._raw.read(1 << 20):
+            pass
+        return self._raw.hash.hexdigest()
+
+    def _refuse(self, what: str) -> SourceRefused:
+        self.problem = self.problem or SourceRefused(f"{self._source.name} {what}")
+        return self.problem
+
+    def close(self) -> None:
+        """Close the file beneath."""
+        self._raw.close()
+        super().close()
+
+
+class _Hashed(io.RawIOBase):
+    """A file whose bytes are hashed as they are read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._stream = path.open("rb")
+        self.hash = hashlib.sha256()
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._stream.read(size)
+        self.hash.update(piece)
+        self.count += len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+_PART = re.compile(
+    r"^(?P<stem>(?:.*?[-_.])?)(?:part[-_]?(?P<named>\d{1,6})|(?P<padded>0\d{4,5}))"
+    r"(?P<rest>(?:[-_][0-9A-Za-z-]{6,})?(?:\.[A-Za-z0-9]+)+)$"
+)
+
+
+def report_of(path: Path) -> tuple[str, int] | None:
+    """The report that a part file belongs to and which part it is, by its name; None for a file of its own.
+
+    A part says so (``part-0002``, ``part_1``) or counts in five digits or more (``-00001``). A shorter number
+    may be a day or a delivery, and two deliveries must never be added up.
+
+    Example
+    -------
+    >>> report_of(Path("aws/cur-00002.csv.gz")), report_of(Path("focus_2026-09.csv")), report_of(Path("bill-2.csv"))
+    (('aws/cur-*.csv.gz', 2), None, None)
+    """
+    found = _PART.match(path.name)
+    if not found:
+        return None
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    return f"{path.parent.as_posix()}/{found['stem']}*{suffix}", int(found["named"] or found["padded"])
+
+
+def group_reports(paths: Sequence[Path]) -> list[list[Path]]:
+    """Put part files of one report together, in the order of their parts; the order of the rest is kept.
+
+    Example
+    -------
+    >>> [[p.name for p in group] for group in group_reports([Path("a-00002.csv"), Path("b.csv"), Path("a-00001.csv")])]
+    [['a-00001.csv', 'a-00002.csv'], ['b.csv']]
+    """
+    groups: dict[str, list[tuple[int, Path]]] = {}
+    for path in paths:
+        report = report_of(path)
+        key, part = report if report else (f"\0{path}", 0)
+        groups.setdefault(key, []).append((part, path))
+    return [[path for _, path in sorted(group)] for group in groups.values()]

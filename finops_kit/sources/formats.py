@@ -1,0 +1,212 @@
+"""Which format a file is in: recognised by its content and its header, never by its name.
+
+Each format is declared once: its name, its family (``source_system`` in the store), what it fills, and
+the columns without which a file is not of it. Headers are compared without case, blanks and punctuation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from finops_kit.errors import ColumnMissing, SourceRefused, UsageError
+from finops_kit.fields import FOCUS_FIELDS, FOCUS_VERSIONS, TABLES
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format that can be taken in.
+
+    Attributes
+    ----------
+    name : what ``--format`` takes
+    family : ``source_system`` of its rows
+    table : the table of the store that it fills
+    needs : columns without which a file is not of this format
+    title : its name for people
+    """
+
+    name: str
+    family: str
+    table: str
+    needs: tuple[str, ...]
+    title: str
+
+
+#: a FOCUS row without one of these is quarantined, a file without one of these columns is refused
+FOCUS_NEEDS = (
+    "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory",
+    "ChargePeriodEnd", "ChargePeriodStart",
+)  # fmt: skip
+#: the same for the legacy AWS Cost and Usage Report
+CUR_NEEDS = (
+    "lineItem/UnblendedCost", "lineItem/CurrencyCode", "lineItem/LineItemType", "lineItem/UsageStartDate",
+    "lineItem/UsageEndDate", "bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate", "bill/PayerAccountId",
+)  # fmt: skip
+
+
+def _required(table: str) -> tuple[str, ...]:
+    return tuple(f.name for f in TABLES[table].fields if f.required and f.name not in ("batch_id", "source_row"))
+
+
+_FORMATS = (
+    *(Format(f"focus-{v}", "focus", "charge", FOCUS_NEEDS, f"FOCUS {v}") for v in FOCUS_VERSIONS),
+    Format("aws-cur", "aws-cur", "charge", CUR_NEEDS, "AWS Cost and Usage Report (legacy)"),
+    Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
+    Format("inventory", "inventory", "resource_snapshot", ("resource_id", "kind", "observed_at"), "inventory CSV"),
+    Format("cmdb", "cmdb", "cmdb_item", _required("cmdb_item"), "CMDB CSV"),
+    Format("assets", "assets", "asset", _required("asset"), "on-premises asset register CSV"),
+    Format("budgets", "budgets", "budget", _required("budget"), "budgets CSV"),
+    Format("metrics", "metrics", "business_metric", _required("business_metric"), "business metrics CSV"),
+    Format("contracts", "contracts", "contract", _required("contract"), "contracts CSV"),
+    Format("exchange-rates", "exchange-rates", "exchange_rate", _required("exchange_rate"), "exchange rates CSV"),
+)
+FORMATS: dict[str, Format] = {known.name: known for known in _FORMATS}
+
+#: other spellings of a column that real exports use, canonical to canonical
+ALIASES = {
+    "costcentre": "costcenter", "datacenter": "datacentre", "owner": "ownerteam", "currencycode": "currency",
+    "from": "fromcurrency", "to": "tocurrency", "source": "ratesource",
+    "supplier": "providername", "vendor": "providername", "provider": "providername", "class": "ciclass",
+    "service": "serviceid", "criticalitylevel": "criticality", "grain": "periodgrain", "date": "periodstart",
+    "purchasecost": "acquisitioncost", "salvage": "salvagevalue", "usefullifemonths": "lifemonths",
+    "businessunitname": "businessunit", "cpus": "vcpu", "cpu": "vcpu",
+}  # fmt: skip
+
+_NEWEST_FIRST = {
+    "1.3": ("HostProviderName", "ServiceProviderName", "ContractApplied", "AllocatedMethodId", "AllocatedResourceId"),
+    "1.2": ("BillingAccountType", "InvoiceId", "PricingCurrency", "SubAccountType", "PricingCurrencyEffectiveCost"),
+    "1.1": ("ServiceSubcategory", "SkuMeter", "SkuPriceDetails", "CapacityReservationId", "CommitmentDiscountQuantity"),
+}
+
+
+def canonical(name: str) -> str:
+    """A column name without case, blanks and punctuation.
+
+    Example
+    -------
+    >>> canonical("lineItem/UnblendedCost") == canonical("line_item_unblended_cost")
+    True
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def find_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises
+    ------
+    UsageError : there is none
+
+    Example
+    -------
+    >>> find_format("aws-cur").table
+    'charge'
+    """
+    if name not in FORMATS:
+        near = difflib.get_close_matches(name, FORMATS, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{name!r} is no format.{hint} Formats: {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def recognise_header(header: Sequence[str]) -> Format | None:
+    """The format whose columns a header has, or None.
+
+    Example
+    -------
+    >>> recognise_header(["month", "dimension", "member", "amount", "currency"]).name
+    'budgets'
+    """
+    have = _have(header)
+    focus = have & {canonical(name) for name in FOCUS_NEEDS}
+    if len(focus) == len(FOCUS_NEEDS):
+        return FORMATS[f"focus-{focus_version(header)}"]
+    if have >= {canonical(name) for name in CUR_NEEDS}:
+        return FORMATS["aws-cur"]
+    best: tuple[int, Format] | None = None
+    for known in _FORMATS:
+        if known.table == "charge" or not known.needs or not have >= {canonical(need) for need in known.needs}:
+            continue
+        declared = {canonical(name) for name in TABLES[known.table].columns}
+        score = 10 * len(known.needs) + len(have & declared)
+        if best is None or score > best[0]:
+            best = (score, known)
+    return best[1] if best else None
+
+
+def _have(header: Iterable[str]) -> set[str]:
+    names = {canonical(name) for name in header}
+    return names | {ALIASES[name] for name in names if name in ALIASES}
+
+
+def focus_version(header: Sequence[str]) -> str:
+    """The FOCUS version that a column set belongs to: the newest that brought one of its columns.
+
+    Example
+    -------
+    >>> focus_version(["BilledCost", "ProviderName", "SkuMeter"]), focus_version(["ServiceProviderName"])
+    ('1.1', '1.4')
+    """
+    have = {canonical(name) for name in header}
+    if canonical("ServiceProviderName") in have and not have & {"providername", "publishername"}:
+        return "1.4"
+    for version, marks in _NEWEST_FIRST.items():
+        if have & {canonical(mark) for mark in marks}:
+            return version
+    return "1.0"
+
+
+def check_header(known: Format, header: Sequence[str], name: str) -> None:
+    """Refuse a file that lacks a column its format cannot do without.
+
+    Raises
+    ------
+    ColumnMissing : names the column, the nearest one found and the format that the file looks like
+    """
+    have = _have(header)
+    missing = [need for need in known.needs if canonical(need) not in have]
+    if not missing:
+        return
+    near = difflib.get_close_matches(missing[0], header, n=1, cutoff=0.5)
+    found = f"found {near[0]!r}" if near else f"found {', '.join(map(repr, header[:4]))} ..."
+    other = recognise_header(header)
+    hint = f" Is it {other.title}? Try --format {other.name}." if other and other.name != known.name else ""
+    raise ColumnMissing(
+        f"{', '.join(map(repr, missing[:4]))} {'is' if len(missing) == 1 else 'are'} not in the header of {name}, "
+        f"which {known.title} needs; {found}.{hint}"
+    )
+
+
+def refuse_unknown(header: Sequence[str], name: str) -> SourceRefused:
+    """The refusal of a header that no format has: what came nearest, and what can be said."""
+    have = _have(header)
+    scores = sorted(((len(have & {canonical(n) for n in f.needs}) / len(f.needs), f) for f in _FORMATS if f.needs),
+                    key=lambda pair: -pair[0])  # fmt: skip
+    share, nearest = scores[0]
+    if share >= 0.5:
+        missing = [need for need in nearest.needs if canonical(need) not in have]
+        return ColumnMissing(
+            f"{', '.join(map(repr, missing[:4]))} {'is' if len(missing) == 1 else 'are'} not in the header of {name}; "
+            f"it looks like {nearest.title}, which needs them."
+        )
+    return SourceRefused(
+        f"{name} is in no known format (its header begins {', '.join(map(repr, header[:4]))}). "
+        f"Name the format with --format: {', '.join(FORMATS)}."
+    )
+
+
+_FOCUS_NAMES = {canonical(field.name): field.name for field in FOCUS_FIELDS}
+
+
+def focus_name(name: str) -> str | None:
+    """The FOCUS spelling of a column name, or None where FOCUS has no such column.
+
+    Example
+    -------
+    >>> focus_name("billedcost"), focus_name("x_Credits")
+    ('BilledCost', None)
+    """
+    return None if name.lower().startswith("x_") else _FOCUS_NAMES.get(canonical(name))

@@ -1,0 +1,66 @@
+"""The layout of delimited text: its delimiter and its header, found by reading its first records ourselves.
+
+An engine's own sniffer is never asked: on a file whose rows are one field short it reads one column
+and says nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from finops_kit.errors import SourceRefused
+from finops_kit.sources.files import HEAD_BYTES, SourceFile
+
+#: the delimiters that are tried, in this order
+DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How delimited text is laid out.
+
+    Attributes
+    ----------
+    delimiter : one character
+    header : the column names as they stand there, blanks around them taken off
+    has_rows : whether anything follows the header
+    """
+
+    delimiter: str
+    header: tuple[str, ...]
+    has_rows: bool
+
+
+def read_layouts(source: SourceFile) -> list[Layout]:
+    """Every layout that the first records allow, the one with the most columns first.
+
+    Raises
+    ------
+    SourceRefused : the text is not UTF-8, or its header cannot be read
+    """
+    cut = len(source.head) >= HEAD_BYTES
+    try:
+        text = source.head.decode("utf-8-sig", errors="strict")
+    except UnicodeDecodeError as error:
+        if not (cut and error.start >= len(source.head) - 4):
+            raise SourceRefused(
+                f"{source.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8 and try again."
+            ) from error
+        text = source.head[: error.start].decode("utf-8-sig")
+    layouts: list[Layout] = []
+    for delimiter in DELIMITERS:
+        records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            header = next((record for record in records if any(field.strip() for field in record)), None)
+            has_rows = any(any(field.strip() for field in record) for record in records) or cut
+        except csv.Error as error:
+            if delimiter != DELIMITERS[-1] or layouts:
+                continue
+            raise SourceRefused(f"{source.name} is no readable CSV: {error}.") from error
+        if header:
+            layouts.append(Layout(delimiter, tuple(name.strip() for name in header), has_rows))
+    if not layouts:
+        raise SourceRefused(f"{source.name} holds no header. Export it again.")
+    return sorted(layouts, key=lambda layout: -len(layout.header))
