@@ -1,1 +1,1 @@
-"""Recommendations, roles and maturity: rows for people to decide on; nothing is executed."""
+"""Decide and govern: recommendations as rows, roles with negative scope, maturity from evidence."""

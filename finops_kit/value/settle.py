@@ -9,14 +9,14 @@ CENT = Decimal("0.01")
 
 
 def to_cents(amount: Decimal) -> Decimal:
-    """An amount rounded to the cent, half to even.
+    """An amount rounded to the cent, half away from zero, as a page writes it.
 
     Example
     -------
-    >>> to_cents(Decimal("10.005")), to_cents(Decimal("10.0051"))
-    (Decimal('10.00'), Decimal('10.01'))
+    >>> to_cents(Decimal("10.005")), to_cents(Decimal("10.0049"))
+    (Decimal('10.01'), Decimal('10.00'))
     """
-    return amount.quantize(CENT)
+    return amount.quantize(CENT, rounding="ROUND_HALF_UP")
 
 
 def settle(parts: Sequence[Decimal], total: Decimal | None = None) -> list[Decimal]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import ibis
 from ibis.expr.types import Table
 
+from finops_kit.value.lens import allocated_to
+
 
 def price_volume_mix(periods: Table, group: str = "unit") -> Table:
     """Price, volume and mix per group of items that share a unit.
@@ -21,7 +23,7 @@ def price_volume_mix(periods: Table, group: str = "unit") -> Table:
 
     Returns
     -------
-    one row per ``group``: price, volume, mix, entered, left, total; exact, in the currency of the costs
+    one row per ``group``: price, volume, mix, entered, left, total; exact, currency of the costs
     """
     zero = ibis.literal(0).cast("decimal(38,24)")
     both = (periods.quantity0 > 0) & (periods.quantity1 > 0)
@@ -56,19 +58,26 @@ def _scaled(cost: ibis.Value, numerator: ibis.Value, denominator: ibis.Value) ->
     return (cost.cast("float64") * factor).round(9).cast("decimal(38,9)").cast("decimal(38,24)")
 
 
-def between(previous: Table, current: Table, by: Sequence[str], amount: str = "EffectiveCost") -> Table:
-    """This period beside the one before, for every member of either.
+def between(lens: Table, by: Sequence[str], before: str, after: str, amount: str = "EffectiveCost") -> Table:
+    """One month beside another, for every member of either; charges without a member stand under ``unallocated``.
+
+    Parameters
+    ----------
+    before, after : first days of the months, ISO
 
     Returns
     -------
-    one row per ``by``: ``before``, ``after``, ``difference`` in the currency (exact), ``change_pct`` (float; null for
-    what is new)
+    one row per ``by``: ``before``, ``after``, ``difference`` in the lens's currency (exact), ``change_pct`` (float;
+    null for what is new)
     """
     keys = list(by)
-    stacked = previous.select(*keys, before=previous[amount], after=ibis.literal(0).cast("decimal(38,24)")).union(
-        current.select(*keys, before=ibis.literal(0).cast("decimal(38,24)"), after=current[amount])
+    first, second = lens.month == ibis.date(before), lens.month == ibis.date(after)
+    rows = lens.filter(first | second)
+    rows = rows.mutate(**{name: allocated_to(rows, name) for name in keys if rows[name].type().is_string()})
+    sums = rows.group_by(keys).agg(
+        before=rows[amount].sum(where=rows.month == ibis.date(before)).fill_null(0),
+        after=rows[amount].sum(where=rows.month == ibis.date(after)).fill_null(0),
     )
-    sums = stacked.group_by(keys).agg(before=stacked.before.sum(), after=stacked.after.sum())
     difference = sums.after - sums.before
     change = ibis.ifelse(
         sums.before > 0,

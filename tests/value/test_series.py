@@ -103,15 +103,16 @@ def test_burndown_runs_to_the_total(db):
     assert [(r["spent"], r["pace"], r["left"]) for r in rows] == [(10, 10, 290), (40, 20, 260)]
 
 
-def test_month_over_month_shows_what_came_and_went(db):
-    import ibis
+def test_month_over_month_shows_what_came_and_went(db, lens_of):
+    def row(month, service, cost):
+        return {"day": date(2025, month, 3), "cost": cost, "Tags": {"service_id": service}}
 
-    kind = {"service_id": "string", "EffectiveCost": "decimal(38,24)"}
-    before = ibis.memtable({"service_id": ["a", "b"], "EffectiveCost": [Decimal(10), Decimal(4)]}, schema=kind)
-    after = ibis.memtable({"service_id": ["a", "c"], "EffectiveCost": [Decimal(15), Decimal(1)]}, schema=kind)
-    rows = {r["service_id"]: r for r in db.to_pyarrow(between(before, after, ["service_id"])).to_pylist()}
+    lens = lens_of([row(2, "a", 10), row(2, "b", 4), row(3, "a", 15), row(3, "c", 1), row(1, "a", 99), row(3, "", 2)])
+    table = between(lens, ["service_id"], "2025-02-01", "2025-03-01")
+    rows = {r["service_id"]: r for r in db.to_pyarrow(table).to_pylist()}
     assert rows["a"]["difference"] == 5 and rows["a"]["change_pct"] == 50
     assert rows["b"]["difference"] == -4 and rows["c"]["change_pct"] is None
+    assert rows["unallocated"]["after"] == 2
 
 
 def test_cost_per_order_and_margin(db, table, lens_of):

@@ -1,0 +1,257 @@
+"""Blocks that several pages share: who spends, the trend, the budget, the forecast, the difference to last month."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import ibis
+
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.period import next_month
+from finops_kit.perspectives.reading import ResultTable
+from finops_kit.perspectives.tables import Row, result
+from finops_kit.value.budget import budget_for, burndown
+from finops_kit.value.forecast import accuracy, forecast_months, monthly_streams, with_range
+from finops_kit.value.variance import between, price_volume_mix, sku_periods
+
+LABELS = {
+    "service_id": "Service", "team": "Team", "product": "Product", "tenant": "Tenant", "provider": "Provider",
+    "business_unit": "Business unit", "cost_center": "Cost centre", "environment": "Environment",
+    "EffectiveCost": "Effective cost", "before": "Month before", "difference": "Difference", "change_pct": "Change",
+    "share_pct": "Share", "ServiceName": "Provider's service", "month": "Month", "BilledCost": "Billed cost",
+    "budget": "Budget", "used_pct": "Used", "forecast": "Forecast", "low": "Low", "high": "High", "actual": "Actual",
+    "charge_date": "Day", "why": "Why", "monthly_saving": "Saving a month", "yearly_saving": "Saving a year",
+}  # fmt: skip
+
+
+def share(part: Any, whole: Any) -> float | None:
+    """Part over whole as a float; None where the whole is nothing.
+
+    Example
+    -------
+    >>> share(1, 4), share(1, 0), share(None, 2)
+    (0.25, None, None)
+    """
+    return None if part is None or not whole else float(part) / float(whole)
+
+
+def breakdown(basis: Basis, dimension: str, key: str, title: str, question: str) -> ResultTable:
+    """Cost of the period by one dimension beside the month before; its rows sum to the grand total.
+
+    Charges without a member stand under ``unallocated``. The largest come first.
+    """
+    rows = breakdown_rows(basis, dimension)
+    units = {
+        "EffectiveCost": basis.currency, "before": basis.currency, "difference": basis.currency,
+        "change_pct": "%", "share_pct": "%",
+    }  # fmt: skip
+    return result(
+        key, title, question, rows, (dimension, "EffectiveCost", "share_pct", "before", "difference", "change_pct"),
+        units=units, labels=LABELS, empty_because=no_charges(basis), measure="effective_cost", trace_by=(dimension,),
+    )  # fmt: skip
+
+
+def breakdown_rows(basis: Basis, dimension: str) -> list[Row]:
+    """Cost of the period by one dimension, the largest first, ``unallocated`` among them."""
+    found: list[Row] = basis.once(f"breakdown:{dimension}", lambda b: _breakdown(b, dimension))
+    return found
+
+
+def _breakdown(basis: Basis, dimension: str) -> list[Row]:
+    both = between(basis.recent, [dimension], str(basis.before), str(basis.start)).rename(EffectiveCost="after")
+    rows = basis.rows(both.order_by([both.EffectiveCost.desc(), dimension]))
+    total = basis.grand_total
+    for row in rows:
+        row["share_pct"] = None if not total else 100 * float(row["EffectiveCost"]) / float(total)
+    return rows
+
+
+def no_charges(basis: Basis) -> str:
+    """Why a cost table is empty."""
+    where = f" in the scope {basis.scope}" if basis.scope else ""
+    return f"The store holds no charges for {basis.start:%B %Y}{where} at this version."
+
+
+def trend(basis: Basis) -> ResultTable:
+    """Cost by month, as far back as the store goes, up to two years."""
+    return result(
+        "trend", "Cost by month", "How did it develop?", basis.monthly, ("month", "EffectiveCost", "BilledCost"),
+        units={"EffectiveCost": basis.currency, "BilledCost": basis.currency}, labels=LABELS,
+        empty_because=no_charges(basis), measure="effective_cost", trace_by=("month",),
+    )  # fmt: skip
+
+
+def trend_by_provider(basis: Basis) -> ResultTable:
+    """Cost by month and provider, data centres among them."""
+    cube = basis.cube
+    sums = cube.group_by(["month", "provider"]).agg(EffectiveCost=cube.EffectiveCost.sum().fill_null(0))
+    return result(
+        "trend_by_provider", "Cost by month and provider", "Where is it spent, on premises and in the cloud?",
+        basis.rows(sums.order_by(["month", "provider"])), ("month", "provider", "EffectiveCost"),
+        units={"EffectiveCost": basis.currency}, labels=LABELS, empty_because=no_charges(basis),
+        measure="effective_cost", trace_by=("month", "provider"),
+    )  # fmt: skip
+
+
+# budget
+
+
+def budget_of_scope(basis: Basis) -> tuple[dict[date, Decimal], str]:
+    """The budget of the reading's scope by month, and why there is none where there is none."""
+    found: tuple[dict[date, Decimal], str] = basis.once("budget", _budget_of_scope)
+    return found
+
+
+def _budget_of_scope(basis: Basis) -> tuple[dict[date, Decimal], str]:
+    budget = basis.table("budget")
+    if not basis.members:
+        totals = basis.rows(budget_for(budget, "total", basis.currency))
+        if not totals:
+            totals = basis.rows(budget_for(budget, "service_id", basis.currency))
+    else:
+        column, members = next(iter(basis.members.items()))
+        if len(basis.members) > 1:
+            return {}, "Budgets are kept for one dimension at a time; this scope narrows several."
+        rows = budget_for(budget, column, basis.currency)
+        totals = basis.rows(rows.filter(rows.member.isin(members)))
+    by_month: dict[date, Decimal] = {}
+    for row in totals:
+        by_month[row["month"]] = by_month.get(row["month"], Decimal(0)) + row["budget"]
+    if by_month:
+        return by_month, f"No budget is known for {basis.start:%B %Y}."
+    return {}, f"No budget in {basis.currency} has been delivered for this scope; deliver one with `finops ingest`."
+
+
+def budget_lines(basis: Basis) -> ResultTable:
+    """Budget against actual by service in the period."""
+    budget = budget_for(basis.table("budget"), "service_id", basis.currency)
+    known = {
+        row["member"]: row["budget"] for row in basis.rows(budget.filter(budget.month == ibis.date(str(basis.start))))
+    }
+    spent = breakdown_rows(basis, "service_id")
+    rows = []
+    for row in spent:
+        plan = known.pop(row["service_id"], None)
+        rows.append(
+            {
+                "service_id": row["service_id"], "EffectiveCost": row["EffectiveCost"], "budget": plan,
+                "difference": None if plan is None else row["EffectiveCost"] - plan,
+                "used_pct": None if not plan else 100 * float(row["EffectiveCost"]) / float(plan),
+                "budget_why": "" if plan is not None else "no budget delivered",
+            }
+        )  # fmt: skip
+    if not basis.members:
+        rows += [
+            {"service_id": name, "EffectiveCost": Decimal(0), "budget": plan, "difference": -plan, "used_pct": 0.0}
+            for name, plan in sorted(known.items())
+        ]
+    some = any(row["budget"] is not None for row in rows)
+    return result(
+        "budget_by_service", "Budget and actual by service", "Who is over budget?", rows if some else [],
+        ("service_id", "EffectiveCost", "budget", "difference", "used_pct"),
+        units={"EffectiveCost": basis.currency, "budget": basis.currency, "difference": basis.currency,
+               "used_pct": "%"},
+        labels=LABELS, empty_because=f"No budget by service in {basis.currency} is known for {basis.start:%B %Y}.",
+        measure="effective_cost", trace_by=("service_id",),
+    )  # fmt: skip
+
+
+def burndown_table(basis: Basis) -> ResultTable:
+    """Spend by day against the even pace of the month's budget."""
+    months, why = budget_of_scope(basis)
+    plan = months.get(basis.start)
+    rows: list[Row] = []
+    if plan:
+        now = basis.now
+        daily = now.group_by("charge_date").agg(EffectiveCost=now.EffectiveCost.sum().fill_null(0))
+        rows = basis.rows(burndown(daily, ibis.literal(plan, "decimal(38,24)"), basis.days).order_by("charge_date"))
+    return result(
+        "burndown", "Budget burndown", "How fast is the month's budget used?", rows,
+        ("charge_date", "EffectiveCost", "spent", "pace", "left"),
+        units=dict.fromkeys(("EffectiveCost", "spent", "pace", "left"), basis.currency),
+        labels={**LABELS, "spent": "Spent so far", "pace": "Even pace of the budget", "left": "Left"},
+        empty_because=why or no_charges(basis),
+    )  # fmt: skip
+
+
+# forecast
+
+
+def forecast_rows(basis: Basis) -> list[Row]:
+    """Each month beside the forecast made for it the month before, the month ahead last."""
+    found: list[Row] = basis.once("forecast", _forecast_rows)
+    return found
+
+
+def _forecast_rows(basis: Basis) -> list[Row]:
+    if not basis.monthly:
+        return []
+    rows = basis.rows(with_range(forecast_months(monthly_streams(basis.cube))).order_by("month"))
+    months, _ = budget_of_scope(basis)
+    for row in rows:
+        plan = months.get(row["month"])
+        row["budget"] = plan
+        hit = (
+            None
+            if row["actual"] is None or row["forecast"] is None
+            else accuracy(float(row["actual"]), row["forecast"])
+        )
+        row["accuracy_pct"] = None if hit is None else 100 * hit
+    return rows
+
+
+def forecast_table(basis: Basis) -> ResultTable:
+    """Actual, forecast with its range, and budget by month."""
+    units = dict.fromkeys(("actual", "forecast", "low", "high", "budget"), basis.currency)
+    return result(
+        "forecast", "Forecast, day-count normalised", "Where will next month land?", forecast_rows(basis),
+        ("month", "actual", "forecast", "low", "high", "budget", "accuracy_pct"),
+        units={**units, "accuracy_pct": "%"}, labels={**LABELS, "accuracy_pct": "Accuracy"},
+        empty_because=no_charges(basis),
+    )  # fmt: skip
+
+
+def next_forecast(basis: Basis) -> Row | None:
+    """The forecast of the month after the period; None without history."""
+    ahead = next_month(basis.start)
+    return next((row for row in forecast_rows(basis) if row["month"] == ahead and row["forecast"] is not None), None)
+
+
+def period_accuracy(basis: Basis) -> float | None:
+    """How accurate the forecast for this period was, made a month before (M4); None where there was none."""
+    row = next((row for row in forecast_rows(basis) if row["month"] == basis.start), None)
+    return None if row is None or row["accuracy_pct"] is None else row["accuracy_pct"] / 100
+
+
+# difference to the month before
+
+
+def variance_steps(basis: Basis) -> ResultTable:
+    """From last month's total to this month's: price, volume, mix, what is new and gone, and all that has no price."""
+    rows: list[Row] = []
+    if basis.previous_total is not None and basis.totals["charges"]:
+        parts = price_volume_mix(sku_periods(basis.recent, str(basis.before), str(basis.start)))
+        sums = basis.rows(parts.agg(**{name: parts[name].sum().fill_null(0) for name in _STEPS}))[0]
+        explained = sum((sums[name] for name in _STEPS), Decimal(0))
+        whole = basis.grand_total - basis.previous_total
+        steps = [(text, sums[name]) for name, text in _STEPS.items()]
+        steps.append(("Purchases, taxes, credits, corrections and unpriced usage", whole - explained))
+        rows = [{"step": f"{basis.before:%B %Y}", "amount": basis.previous_total, "total": True}]
+        rows += [{"step": text, "amount": amount, "total": False} for text, amount in steps]
+        rows.append({"step": f"{basis.start:%B %Y}", "amount": basis.grand_total, "total": True})
+    return result(
+        "variance", "Why this month is not last month", "Price, volume or mix?", rows, ("step", "amount", "total"),
+        units={"amount": basis.currency}, labels={"step": "Step", "amount": "Amount", "total": "Is a total"},
+        empty_because=f"There are no charges for {basis.before:%B %Y} to compare with.",
+    )  # fmt: skip
+
+
+_STEPS = {
+    "price": "Price: the same units cost more or less",
+    "volume": "Volume: more or fewer units",
+    "mix": "Mix: other units than before",
+    "entered": "New items",
+    "left": "Items no longer used",
+}

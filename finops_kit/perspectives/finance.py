@@ -1,0 +1,216 @@
+"""P3 Finance: where the month lands and why, commitments, the books on premises, and whether the bill reconciles."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import ibis
+
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.cost import (
+    LABELS,
+    breakdown,
+    budget_lines,
+    budget_of_scope,
+    burndown_table,
+    forecast_table,
+    next_forecast,
+    share,
+    variance_steps,
+)
+from finops_kit.perspectives.hybrid import assets_table, migration_rows, migration_table
+from finops_kit.perspectives.leadership import accuracy_figure, budget_figure, forecast_figure
+from finops_kit.perspectives.page import page, total_figure
+from finops_kit.perspectives.period import next_month
+from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.trust import deliveries_table, reconciliation_table
+from finops_kit.perspectives.words import change, money, month_name
+from finops_kit.value.commitment import commitment_coverage, commitment_use
+
+
+def read(basis: Basis) -> Reading:
+    """The finance page."""
+    use = commitment_rows(basis)
+    figures = (
+        total_figure(basis),
+        budget_figure(basis),
+        forecast_figure(basis),
+        accuracy_figure(basis),
+        _utilisation_figure(use),
+        _coverage_figure(basis),
+        _reconciled_figure(basis),
+        _double_run_figure(basis),
+    )
+    tables = (
+        breakdown(basis, "service_id", "cost_by_service", "Cost by service", "Which service costs what?"),
+        breakdown(basis, "cost_center", "cost_by_cost_center", "Cost by cost centre", "Who carries it?"),
+        burndown_table(basis),
+        budget_lines(basis),
+        forecast_table(basis),
+        variance_steps(basis),
+        _commitments_table(basis, use),
+        _coverage_table(basis),
+        _adjustments(basis),
+        deliveries_table(basis),
+        reconciliation_table(basis),
+        assets_table(basis),
+        migration_table(basis),
+    )
+    return page(
+        basis, "finance", _answer(basis), figures, tables, "cost_by_service",
+        (
+            "The forecast carries last month's usage per day and its purchases, taxes and recurring fees as they were; "
+            "its range is what past errors were.",
+        ),
+    )  # fmt: skip
+
+
+def commitment_rows(basis: Basis) -> list[Row]:
+    """Each commitment's used and unused cost in the period."""
+    found: list[Row] = basis.once(
+        "commitments",
+        lambda b: b.rows(commitment_use(b.now).order_by([ibis.desc("unused_cost"), "CommitmentDiscountId"])),
+    )
+    return found
+
+
+def _utilisation_figure(use: list[Row]) -> Figure:
+    used = sum((row["used_cost"] for row in use), Decimal(0))
+    idle = sum((row["unused_cost"] for row in use), Decimal(0))
+    ratio = share(used, used + idle)
+    return Figure(
+        "commitment_utilisation", "Commitment utilisation", None if ratio is None else 100 * ratio, "%",
+        "What was bought and is used.", "> 95 %",
+        "plain" if ratio is None else "good" if ratio > 0.95 else "watch" if ratio > 0.8 else "bad",
+        "" if ratio is not None else "No charge of the period belongs to a commitment.",
+    )  # fmt: skip
+
+
+def _coverage(basis: Basis) -> list[Row]:
+    found: list[Row] = basis.once(
+        "coverage", lambda b: b.rows(commitment_coverage(b.now).order_by([ibis.desc("on_demand_list"), "provider"]))
+    )
+    return found
+
+
+def _coverage_figure(basis: Basis) -> Figure:
+    rows = _coverage(basis)
+    covered = sum((row["covered_list"] for row in rows), Decimal(0))
+    open_ = sum((row["on_demand_list"] for row in rows), Decimal(0))
+    ratio = share(covered, covered + open_)
+    return Figure(
+        "commitment_coverage", "Commitment coverage", None if ratio is None else 100 * ratio, "%",
+        "Compute under a commitment, at list price.", "70-80 %",
+        "plain" if ratio is None else "good" if ratio >= 0.7 else "watch",
+        "" if ratio is not None else "No compute of the period could be covered by a commitment.",
+    )  # fmt: skip
+
+
+def _reconciled_figure(basis: Basis) -> Figure:
+    table = reconciliation_table(basis)
+    if not len(table.frame):
+        return Figure("reconciled", "Reconciled to the bill", None, "", why_missing=table.empty_because)
+    off = [row for row in table.frame["difference"] if row != 0]
+    return Figure(
+        "reconciled", "Reconciled to the bill",
+        "yes, exactly" if not off else f"no: {len(off)} of {len(table.frame)} differ",
+        "", f"{len(table.frame)} current deliveries of the billing month, file against store.", "no difference",
+        "good" if not off else "bad",
+    )  # fmt: skip
+
+
+def _double_run_figure(basis: Basis) -> Figure:
+    rows = migration_rows(basis)
+    if not rows:
+        return Figure(
+            "double_run", "Double run so far", None, basis.currency,
+            why_missing="No service is seen moving from a data centre to the cloud.",
+        )  # fmt: skip
+    names = sorted({row["service_id"] for row in rows})
+    total = sum((row["double_run"] for row in rows), Decimal(0))
+    return Figure(
+        "double_run", "Double run so far", total, basis.currency,
+        f"On-premises cost of {', '.join(names)} since the cloud went live.", status="watch",
+    )  # fmt: skip
+
+
+def _answer(basis: Basis) -> str:
+    moved = share(basis.grand_total - (basis.previous_total or Decimal(0)), basis.previous_total)
+    months, _ = budget_of_scope(basis)
+    plan = months.get(basis.start)
+    words = [f"{month_name(basis.start)} closed at {money(basis.grand_total, basis.currency)}"]
+    if plan:
+        over = basis.grand_total - plan
+        side = "over" if over > 0 else "under"
+        words[0] += f", {money(abs(over), basis.currency)} {side} the budget of {money(plan, basis.currency)}"
+    elif moved is not None:
+        words[0] += f", {change(moved)}{' than' if abs(moved) >= 0.0005 else ' as'} the month before"
+    words[0] += "."
+    ahead = next_forecast(basis)
+    if ahead:
+        text = f"{month_name(next_month(basis.start))} will land at about {money(ahead['forecast'], basis.currency)}"
+        if ahead["low"] is not None:
+            text += f" ({money(ahead['low'], basis.currency)} to {money(ahead['high'], basis.currency)})"
+        next_plan = months.get(next_month(basis.start))
+        if next_plan:
+            gap = ahead["forecast"] - float(next_plan)
+            text += f", {money(abs(gap), basis.currency)} {'over' if gap > 0 else 'under'} its budget"
+        words.append(text + ".")
+    idle = sum((row["unused_cost"] for row in commitment_rows(basis)), Decimal(0))
+    if idle > 0:
+        words.append(f"Commitments worth {money(idle, basis.currency)} ran idle.")
+    return " ".join(words)
+
+
+def _commitments_table(basis: Basis, use: list[Row]) -> ResultTable:
+    return result(
+        "commitments", "Commitments", "Which are used, and which run idle?", use,
+        ("provider", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountType", "used_cost",
+         "unused_cost", "utilisation_pct"),
+        units={"used_cost": basis.currency, "unused_cost": basis.currency, "utilisation_pct": "%"},
+        labels={**LABELS, "CommitmentDiscountId": "Commitment", "CommitmentDiscountName": "Name",
+                "CommitmentDiscountType": "Kind", "used_cost": "Used", "unused_cost": "Idle",
+                "utilisation_pct": "Utilisation"},
+        empty_because="No charge of the period belongs to a commitment.", measure="commitment_unused_cost",
+        trace_by=("CommitmentDiscountId",),
+    )  # fmt: skip
+
+
+def _coverage_table(basis: Basis) -> ResultTable:
+    return result(
+        "coverage", "Commitment coverage by provider", "How much compute still runs on demand?", _coverage(basis),
+        ("provider", "covered_list", "on_demand_list", "coverage_pct", "savings_rate_pct"),
+        units={"covered_list": basis.currency, "on_demand_list": basis.currency, "coverage_pct": "%",
+               "savings_rate_pct": "%"},
+        labels={**LABELS, "covered_list": "Covered, at list", "on_demand_list": "On demand, at list",
+                "coverage_pct": "Coverage", "savings_rate_pct": "Effective savings rate"},
+        empty_because="No compute of the period could be covered by a commitment.",
+    )  # fmt: skip
+
+
+def _adjustments(basis: Basis) -> ResultTable:
+    now = basis.recent
+    late = now.BillingPeriodStart.date() > now.month
+    kind = ibis.cases(
+        ((now.ChargeClass == "Correction").fill_null(False), "Correction of an earlier period"),
+        (late.fill_null(False), "Late line: billed in a later month than it was used"),
+        (now.ChargeCategory == "Credit", "Credit"),
+        (now.ChargeCategory == "Tax", "Tax"),
+        (now.ChargeCategory == "Adjustment", "Adjustment"),
+        else_="",
+    )
+    rows = now.mutate(kind=kind)
+    rows = rows.filter(rows.kind != "")
+    sums = rows.group_by(["kind", "month", "provider"]).agg(
+        billed_in=rows.BillingPeriodStart.max().date(), EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
+        charges=rows.count(),
+    )  # fmt: skip
+    return result(
+        "adjustments", "Corrections, late lines, credits and taxes", "What moved the books besides usage?",
+        basis.rows(sums.order_by(["kind", sums.month.desc(), "provider"])),
+        ("kind", "month", "billed_in", "provider", "EffectiveCost", "charges"),
+        units={"EffectiveCost": basis.currency},
+        labels={**LABELS, "kind": "Kind", "billed_in": "Billed in", "charges": "Charges"},
+        empty_because="There are no corrections, late lines, credits or taxes in the period and the two months before.",
+    )  # fmt: skip

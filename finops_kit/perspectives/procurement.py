@@ -1,0 +1,237 @@
+"""P4 Procurement: contracts and notice dates, prices against list and last month, and whom we depend on."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import ibis
+
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.cost import LABELS, breakdown, no_charges, share, trend_by_provider
+from finops_kit.perspectives.finance import commitment_rows
+from finops_kit.perspectives.page import page, total_figure
+from finops_kit.perspectives.period import next_month
+from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count, money, percent
+from finops_kit.value.prices import negotiated, price_drift, unit_prices, usage_peaks
+
+#: a notice date this close needs a decision now
+SOON_DAYS = 90
+#: a price that moved less than this is not told, in per cent
+DRIFT_PCT = 1.0
+
+
+def read(basis: Basis) -> Reading:
+    """The procurement page."""
+    providers = breakdown(basis, "provider", "cost_by_provider", "Cost by provider", "Whom do we depend on?")
+    contracts = contract_rows(basis)
+    soon = [
+        row for row in contracts if row["decision_in_days"] is not None and 0 <= row["decision_in_days"] <= SOON_DAYS
+    ]
+    largest = share(max(providers.frame["EffectiveCost"], default=None), basis.grand_total)
+    listed = _negotiated(basis)
+    saved = sum((row["ListCost"] - row["ContractedCost"] for row in listed), Decimal(0))
+    whole = sum((row["ListCost"] for row in listed), Decimal(0))
+    rate = share(saved, whole)
+    drift = _drift(basis)
+    rising = [row for row in drift if row["drift_pct"] >= DRIFT_PCT]
+    figures = (
+        total_figure(basis),
+        Figure(
+            "contracts_to_decide", "Contracts to decide on", len(soon) if contracts else None, "",
+            f"Notice falls due within {SOON_DAYS} days of the period's end.", "",
+            "watch" if soon else "good", "" if contracts else _NO_CONTRACTS,
+        ),
+        Figure(
+            "negotiated", "Negotiated off list price", None if rate is None else 100 * rate, "%",
+            f"{money(saved, basis.currency)} below list in the period.", measure="contracted_cost",
+            why_missing="" if rate is not None else "The bills carry no list price beside the contracted one.",
+        ),
+        Figure(
+            "price_rises", "Prices that rose", len(rising) if basis.totals["charges"] else None, "SKUs",
+            f"By {DRIFT_PCT:.0f} % or more since they were last bought.", status="watch" if rising else "good",
+            why_missing="" if basis.totals["charges"] else no_charges(basis),
+        ),
+        Figure(
+            "concentration", "Largest provider", None if largest is None else 100 * largest, "%",
+            f"{providers.frame['provider'].iloc[0]} of {count(len(providers.frame), 'provider')}."
+            if len(providers.frame) else "", "< 70 %",
+            "plain" if largest is None else "good" if largest < 0.7 else "watch",
+            "" if largest is not None else no_charges(basis),
+        ),
+    )  # fmt: skip
+    tables = (
+        providers, _contracts_table(basis, contracts), _negotiated_table(basis, listed), _drift_table(basis, drift),
+        _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
+    )  # fmt: skip
+    return page(basis, "procurement", _answer(basis, soon, rate, rising, largest), figures, tables, "cost_by_provider")
+
+
+_NO_CONTRACTS = "No contract has been delivered; deliver the register with `finops ingest contracts.csv`."
+
+
+def contract_rows(basis: Basis) -> list[Row]:
+    """Each contract with its annual cost, its notice date and its commitment; the next decision first.
+
+    The annual cost is what its provider was billed over the twelve months up to the period (register of ICT
+    contracts, annual cost and currency per contract). A provider with several contracts is shared out by their
+    commitments.
+    """
+    found: list[Row] = basis.once("contracts", _contract_rows)
+    return found
+
+
+def _contract_rows(basis: Basis) -> list[Row]:
+    cube = basis.cube
+    year = cube.filter(cube.month > ibis.date(str(next_month(basis.start, -12))))
+    sums = year.group_by("provider").agg(
+        EffectiveCost=year.EffectiveCost.sum().fill_null(0), months=year.month.nunique()
+    )
+    spent = {row["provider"]: row for row in basis.rows(sums)}
+    rows = basis.rows(basis.table("contract").order_by(["ends_on", "contract_id"]))
+    running = [row for row in rows if _runs(row, basis.last_day)]
+    for row in rows:
+        same = [other for other in running if other["provider_name"] == row["provider_name"]]
+        known = spent.get(row["provider_name"])
+        row["annual_cost"], row["annual_cost_why"] = None, "its provider has no charges in the last twelve months"
+        if row not in running:
+            row["annual_cost_why"] = "the contract does not run in the period"
+        elif known:
+            weights = [other["annual_commitment"] or Decimal(0) for other in same]
+            weight = (row["annual_commitment"] or Decimal(0)) / sum(weights) if sum(weights) else Decimal(1) / len(same)
+            row["annual_cost"], row["annual_cost_why"] = known["EffectiveCost"] * weight, ""
+        end = row["ends_on"]
+        notice = end - timedelta(days=row["notice_days"] or 0) if end else None
+        row["notice_by"] = notice
+        row["decision_in_days"] = (notice - basis.end).days if notice else None
+        row["commitment_used_pct"] = _percent(row["annual_cost"], row["annual_commitment"], row["currency"], basis)
+    return sorted(
+        rows, key=lambda row: (row["decision_in_days"] is None, row["decision_in_days"] or 0, row["contract_id"])
+    )
+
+
+def _runs(row: Row, day: date) -> bool:
+    return (row["starts_on"] is None or row["starts_on"] <= day) and (row["ends_on"] is None or row["ends_on"] > day)
+
+
+def _percent(cost: Decimal | None, commitment: Decimal | None, currency: str, basis: Basis) -> float | None:
+    part = share(cost, commitment) if currency == basis.currency else None
+    return None if part is None else 100 * part
+
+
+def _negotiated(basis: Basis) -> list[Row]:
+    return basis.rows(negotiated(basis.now).order_by([ibis.desc("ListCost"), "provider"]))
+
+
+def _drift(basis: Basis) -> list[Row]:
+    moved = price_drift(unit_prices(basis.recent), str(basis.start))
+    moved = moved.filter(moved.drift_pct.abs() >= 0.01)
+    return basis.rows(moved.order_by([moved.drift_cost.abs().desc(), "provider", "sku"]).limit(200))
+
+
+def _answer(basis: Basis, soon: list[Row], rate: float | None, rising: list[Row], largest: float | None) -> str:
+    words = []
+    if soon:
+        first = soon[0]
+        words.append(
+            f"Decide on {first['contract_name'] or first['contract_id']} by {first['notice_by']:%d %B %Y}"
+            + (f": it costs {money(first['annual_cost'], basis.currency)} a year." if first["annual_cost"] else ".")
+        )
+    if rate is not None:
+        words.append(f"Contracts take {percent(rate)} off list price.")
+    if rising:
+        cost = sum(row["drift_cost"] for row in rising)
+        words.append(f"{count(len(rising), 'price')} rose, the largest is {rising[0]['sku']} "
+                     f"({rising[0]['drift_pct']:+.1f} %); together {cost:,.0f} a month as billed.")  # fmt: skip
+    if not words:
+        words.append(f"{percent(largest)} of {money(basis.grand_total, basis.currency)} goes to the largest provider.")
+    return " ".join(words)
+
+
+def _contracts_table(basis: Basis, rows: list[Row]) -> ResultTable:
+    return result(
+        "contracts", "Contracts and notice dates",
+        "Which contract needs a decision next, and what does it cost a year?",
+        rows,
+        ("contract_id", "contract_name", "provider_name", "ends_on", "notice_by", "decision_in_days", "annual_cost",
+         "annual_commitment", "commitment_used_pct", "discount_pct", "currency", "annual_cost_why"),
+        units={"annual_cost": basis.currency, "commitment_used_pct": "%", "discount_pct": "%",
+               "decision_in_days": "days"},
+        labels={"contract_id": "Contract", "contract_name": "Name", "provider_name": "Provider", "ends_on": "Ends",
+                "notice_by": "Notice by", "decision_in_days": "Decision in", "annual_cost": "Annual cost",
+                "annual_commitment": "Committed a year", "commitment_used_pct": "Commitment used",
+                "discount_pct": "Agreed discount", "currency": "Contract currency"},
+        empty_because=_NO_CONTRACTS,
+    )  # fmt: skip
+
+
+def _negotiated_table(basis: Basis, rows: list[Row]) -> ResultTable:
+    agreed: dict[str, Decimal] = {}
+    for row in contract_rows(basis):
+        if row["discount_pct"] is not None and _runs(row, basis.last_day):
+            agreed[row["provider_name"]] = max(agreed.get(row["provider_name"], Decimal(0)), row["discount_pct"])
+    for row in rows:
+        row["agreed_pct"] = float(agreed[row["provider"]]) if row["provider"] in agreed else None
+    return result(
+        "negotiated", "Negotiated against list price",
+        "What do the contracts take off, and is it what was agreed?", rows,
+        ("provider", "ListCost", "ContractedCost", "discount_pct", "agreed_pct"),
+        units={"ListCost": basis.currency, "ContractedCost": basis.currency, "discount_pct": "%", "agreed_pct": "%"},
+        labels={**LABELS, "ListCost": "At list price", "ContractedCost": "At contract price",
+                "discount_pct": "Discount seen", "agreed_pct": "Discount agreed"},
+        empty_because="The bills carry no list price beside the contracted one.", measure="list_cost",
+        trace_by=("provider",),
+    )  # fmt: skip
+
+
+def _drift_table(basis: Basis, rows: list[Row]) -> ResultTable:
+    return result(
+        "price_drift", "Unit prices that moved", "Which price changed since it was last bought?", rows,
+        ("provider", "ServiceName", "sku", "PricingUnit", "price_before", "contracted_price", "drift_pct", "quantity",
+         "drift_cost", "BillingCurrency"),
+        units={"drift_pct": "%"},
+        labels={**LABELS, "sku": "SKU", "PricingUnit": "Unit", "price_before": "Price before",
+                "contracted_price": "Price now", "drift_pct": "Change", "quantity": "Quantity",
+                "drift_cost": "Effect in the month", "BillingCurrency": "Currency"},
+        empty_because="No unit price moved against the two months before, or there is nothing to compare with.",
+    )  # fmt: skip
+
+
+def _peaks_table(basis: Basis) -> ResultTable:
+    peaks = usage_peaks(basis.now)
+    rows = basis.rows(
+        peaks.order_by([peaks.EffectiveCost.desc(), "provider", "ServiceName", "ConsumedUnit"]).limit(100)
+    )
+    return result(
+        "usage_peaks", "Usage: mean, 95th percentile and peak of a day", "What volume should a contract be bought for?",
+        rows,
+        ("provider", "ServiceName", "ConsumedUnit", "mean_daily", "p95_daily", "peak_daily", "EffectiveCost"),
+        units={"EffectiveCost": basis.currency},
+        labels={**LABELS, "ConsumedUnit": "Unit", "mean_daily": "Mean a day", "p95_daily": "95th percentile",
+                "peak_daily": "Peak"},
+        empty_because="No charge of the period says how much was consumed." if basis.totals["charges"]
+        else no_charges(basis),
+    )  # fmt: skip
+
+
+def _expiry_table(basis: Basis) -> ResultTable:
+    bought = basis.recent
+    bought = bought.filter((bought.ChargeCategory == "Purchase") & bought.CommitmentDiscountId.notnull())
+    ends = bought.group_by("CommitmentDiscountId").agg(paid_until=bought.ChargePeriodEnd.max().date())
+    known = {row["CommitmentDiscountId"]: row["paid_until"] for row in basis.rows(ends)}
+    rows = [
+        {**row, "paid_until": known.get(row["CommitmentDiscountId"]),
+         "paid_until_why": "" if row["CommitmentDiscountId"] in known else "bought before the months kept here"}
+        for row in commitment_rows(basis)
+    ]  # fmt: skip
+    return result(
+        "commitment_expiry", "Commitments and how far they are paid", "Which commitment runs out or runs idle?", rows,
+        ("provider", "CommitmentDiscountId", "CommitmentDiscountType", "utilisation_pct", "unused_cost", "paid_until",
+         "paid_until_why"),
+        units={"utilisation_pct": "%", "unused_cost": basis.currency},
+        labels={**LABELS, "CommitmentDiscountId": "Commitment", "CommitmentDiscountType": "Kind",
+                "utilisation_pct": "Utilisation", "unused_cost": "Idle", "paid_until": "Paid until"},
+        empty_because="No charge of the period belongs to a commitment.",
+    )  # fmt: skip

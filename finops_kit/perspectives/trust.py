@@ -1,0 +1,230 @@
+"""Blocks about the data itself: its age, what was refused, what was delivered, who is ready to be allocated."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import ibis
+
+from finops_kit.decide.maturity import Evidence, assess
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.cost import LABELS, no_charges, period_accuracy, share
+from finops_kit.perspectives.operations import anomaly_count
+from finops_kit.perspectives.reading import DataAge, ResultTable
+from finops_kit.perspectives.tables import Row, result
+from finops_kit.value.allocation import tag_readiness
+from finops_kit.value.commitment import commitment_coverage
+from finops_kit.value.tags import REQUIRED_DIMENSIONS
+
+
+def data_ages(basis: Basis) -> tuple[DataAge, ...]:
+    """How old each source's newest data is, at the time of the version that is read."""
+    found: tuple[DataAge, ...] = basis.once("ages", _data_ages)
+    return found
+
+
+def _data_ages(basis: Basis) -> tuple[DataAge, ...]:
+    ledger = basis.table("ledger").select("batch_id", "recorded_at")
+    charge = basis.table("charge")
+    short = charge.ChargePeriodEnd <= charge.ChargePeriodStart + ibis.interval(days=32)
+    until = ibis.ifelse(short, charge.ChargePeriodEnd, charge.ChargePeriodStart)
+    charge = charge.select("source_system", "batch_id", until=until)
+    seen = basis.table("resource_snapshot")
+    seen = seen.select("source_system", "batch_id", until=seen.observed_at)
+    per_batch = [table.group_by(["source_system", "batch_id"]).agg(until=table.until.max()) for table in (charge, seen)]
+    both = per_batch[0].mutate(what=ibis.literal("bills")).union(per_batch[1].mutate(what=ibis.literal("state")))
+    known = both.join(ledger, "batch_id")
+    sums = known.group_by(["what", "source_system"]).agg(until=known.until.max(), recorded_at=known.recorded_at.max())
+    ages = []
+    for row in basis.rows(sums.order_by(["what", "source_system"])):
+        until_, recorded = _utc(row["until"]), _utc(row["recorded_at"])
+        age = None if until_ is None else max((basis.reader.version_time - until_) / timedelta(hours=1), 0.0)
+        ages.append(DataAge(f"{row['source_system']} ({row['what']})", until_, recorded, age))
+    return tuple(ages)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def bill_age_hours(basis: Basis) -> float | None:
+    """The age of the newest charge; None without bills."""
+    ages = [age.age_hours for age in data_ages(basis) if age.source_system.endswith("(bills)")]
+    return min((age for age in ages if age is not None), default=None)
+
+
+def quarantine_table(basis: Basis) -> ResultTable:
+    """Rows that could not be stored, by file and reason."""
+    held = basis.table("quarantine")
+    sums = held.group_by(["source_file", "column_name", "reason"]).agg(rows=held.count())
+    return result(
+        "quarantine", "Quarantined rows", "What was delivered and could not be stored?",
+        basis.rows(sums.order_by([sums.rows.desc(), "source_file", "reason"]).limit(200)),
+        ("source_file", "column_name", "reason", "rows"), units={"rows": "rows"},
+        labels={"source_file": "File", "column_name": "Column", "reason": "Reason", "rows": "Rows"},
+        empty_because="Every delivered row was stored.",
+    )  # fmt: skip
+
+
+def deliveries_table(basis: Basis) -> ResultTable:
+    """Deliveries of the period's bills: what came, and whether the newest says something else than the one before."""
+    rows = basis.once("deliveries", _deliveries)
+    return result(
+        "deliveries", "Deliveries and restatements", "How often was a billing period delivered, and did it change?",
+        rows,
+        ("source_system", "billing_account_id", "billing_month", "deliveries", "BillingCurrency", "first_total",
+         "previous_total", "current_total", "restated_by"),
+        units={"deliveries": "deliveries"},
+        labels={"source_system": "Source", "billing_account_id": "Billing account", "billing_month": "Billing month",
+                "deliveries": "Deliveries", "BillingCurrency": "Currency", "first_total": "First total",
+                "previous_total": "Total before", "current_total": "Current total", "restated_by": "Last change"},
+        empty_because="No bill has been delivered.",
+    )  # fmt: skip
+
+
+def _deliveries(basis: Basis) -> list[Row]:
+    ledger = basis.table("ledger").select("batch_id", "entry")
+    delivery = basis.table("delivery")
+    bills = delivery.filter(
+        (delivery.dataset == "charge") & (delivery.period_start.date() <= ibis.date(str(basis.start)))
+    )
+    joined = bills.join(ledger, "batch_id").order_by("entry")
+    runs: dict[tuple[str, str, object, str], list[Decimal]] = {}
+    for row in basis.rows(joined):
+        for currency, amount in json.loads(row["billed_cost"] or "{}").items():
+            key = (row["source_system"], row["billing_account_id"], row["period_start"].date(), currency)
+            totals = runs.setdefault(key, [])
+            if row["mode"] == "append" and totals:
+                totals.append(totals[-1] + Decimal(amount))
+            else:
+                totals.append(Decimal(amount))
+    rows = []
+    for (source, account, month, currency), totals in runs.items():
+        rows.append(
+            {
+                "source_system": source, "billing_account_id": account, "billing_month": month,
+                "BillingCurrency": currency, "deliveries": len(totals), "first_total": totals[0],
+                "previous_total": totals[-2] if len(totals) > 1 else None, "current_total": totals[-1],
+                "restated_by": totals[-1] - totals[-2] if len(totals) > 1 else None,
+            }
+        )  # fmt: skip
+    return sorted(
+        rows, key=lambda row: (-row["billing_month"].toordinal(), row["source_system"], row["billing_account_id"])
+    )
+
+
+def readiness_table(basis: Basis, by: str = "SubAccountId") -> ResultTable:
+    """The share of each account's (or team's) cost that carries each required tag itself."""
+    label = {"SubAccountId": "Account", "team": "Team"}.get(by, by)
+    lens = basis.now.mutate(**{by: basis.now[by].fill_null("no account" if by == "SubAccountId" else "unallocated")})
+    scores = tag_readiness(lens, ["provider", by])
+    rows = basis.rows(scores.order_by(["readiness_pct", scores.EffectiveCost.desc(), by]))
+    columns = [f"{name}_pct" for name in REQUIRED_DIMENSIONS]
+    return result(
+        f"readiness_by_{'account' if by == 'SubAccountId' else by}", f"Allocation readiness by {label.lower()}",
+        "How much of its cost carries each required tag?", rows,
+        (by, "provider", "EffectiveCost", "readiness_pct", *columns),
+        units={"EffectiveCost": basis.currency, "readiness_pct": "%", **dict.fromkeys(columns, "%")},
+        labels={**LABELS, by: label, "readiness_pct": "Readiness",
+                **{f"{name}_pct": LABELS.get(name, name) for name in REQUIRED_DIMENSIONS}},
+        empty_because=no_charges(basis), measure="effective_cost", trace_by=(by, "provider"),
+    )  # fmt: skip
+
+
+def maturity_points(basis: Basis) -> list[Evidence]:
+    """The seven capabilities, scored from what the store shows for this period."""
+    found: list[Evidence] = basis.once("maturity", _maturity)
+    return found
+
+
+def _maturity(basis: Basis) -> list[Evidence]:
+    from finops_kit.perspectives.cost import budget_lines
+    from finops_kit.perspectives.units import measured_services
+
+    some = basis.totals["charges"] > 0
+    total = basis.grand_total
+    coverage = commitment_coverage(basis.now, by=("BillingCurrency",))
+    covered = basis.rows(coverage)
+    listed = sum((row["covered_list"] + row["on_demand_list"] for row in covered), Decimal(0))
+    lines = budget_lines(basis).frame
+    budgeted = None
+    if len(lines):
+        held = [cost for cost, plan in zip(lines["EffectiveCost"], lines["budget"], strict=True) if plan is not None]
+        budgeted = share(sum(held, Decimal(0)), total)
+    measured = measured_services(basis)
+    spent = basis.once("spent_by_service", _spent_by_service)
+    with_units = share(sum((spent.get(name, Decimal(0)) for name in measured), Decimal(0)), total) if measured else None
+    return assess(
+        unallocated_ratio=share(basis.totals["unallocated"], total) if some else None,
+        data_age_hours=bill_age_hours(basis),
+        budgeted_ratio=budgeted,
+        forecast_accuracy=period_accuracy(basis),
+        commitment_coverage=share(sum((row["covered_list"] for row in covered), Decimal(0)), listed),
+        anomalies_in_period=anomaly_count(basis) if some else None,
+        unit_metric_ratio=with_units,
+    )
+
+
+def _spent_by_service(basis: Basis) -> dict[str, Decimal]:
+    now = basis.now
+    sums = now.group_by("service_id").agg(EffectiveCost=now.EffectiveCost.sum().fill_null(0))
+    return {row["service_id"]: row["EffectiveCost"] for row in basis.rows(sums)}
+
+
+def maturity_table(basis: Basis) -> ResultTable:
+    """Each capability with its score, its evidence and the next step."""
+    rows = [
+        {"capability": p.capability, "score": p.score, "level": p.level, "evidence": p.evidence,
+         "next_step": p.next_step, "score_why": "" if p.score is not None else "not scored"}
+        for p in maturity_points(basis)
+    ]  # fmt: skip
+    return result(
+        "maturity", "Maturity from evidence", "How far is the practice, and what is the next step?", rows,
+        ("capability", "score", "level", "evidence", "next_step"), units={"score": "of 100"},
+        labels={"capability": "Capability", "score": "Score", "level": "Level", "evidence": "Evidence",
+                "next_step": "Next step"},
+    )  # fmt: skip
+
+
+def reconciliation_table(basis: Basis) -> ResultTable:
+    """Per current delivery of the billing month: what the file said and what the store holds, to the last decimal."""
+    charge = basis.table("charge")
+    month = ibis.literal(f"{basis.start} 00:00:00+00:00").cast("timestamp('UTC')")
+    rows = charge.filter(charge.BillingPeriodStart == month)
+    rows = rows.mutate(account=rows.BillingAccountId.fill_null(""))
+    stored = rows.group_by(["source_system", "account", "batch_id", "BillingCurrency"])
+    sums = {
+        (r["batch_id"], r["account"], r["BillingCurrency"]): r
+        for r in basis.rows(stored.agg(stored_total=rows.BilledCost.sum(), rows=rows.count()))
+    }
+    delivery = basis.table("delivery")
+    current = basis.table("current_delivery").select("batch_id").distinct()
+    ledger = basis.table("ledger").select("batch_id", "source_file")
+    said = delivery.filter((delivery.dataset == "charge") & (delivery.period_start == month))
+    said = said.semi_join(current, "batch_id").join(ledger, "batch_id")
+    out: list[Row] = []
+    for row in basis.rows(said.order_by(["source_system", "billing_account_id", "source_file"])):
+        for currency, amount in json.loads(row["billed_cost"] or "{}").items():
+            held = sums.get((row["batch_id"], row["billing_account_id"], currency))
+            if held is None:  # superseded by a newer delivery of the same account and month
+                continue
+            out.append(
+                {
+                    "source_file": row["source_file"], "source_system": row["source_system"],
+                    "billing_account_id": row["billing_account_id"], "BillingCurrency": currency, "rows": held["rows"],
+                    "file_total": Decimal(amount), "stored_total": held["stored_total"],
+                    "difference": held["stored_total"] - Decimal(amount),
+                }
+            )  # fmt: skip
+    return result(
+        "reconciliation", "Reconciliation to the bill", "Does the store hold what the bills say?", out,
+        ("source_file", "source_system", "billing_account_id", "BillingCurrency", "rows", "file_total", "stored_total",
+         "difference"),
+        units={"rows": "rows"},
+        labels={"source_file": "File", "source_system": "Source", "billing_account_id": "Billing account",
+                "BillingCurrency": "Currency", "rows": "Rows", "file_total": "BilledCost in the file",
+                "stored_total": "BilledCost in the store", "difference": "Difference"},
+        empty_because=f"No bill for the billing month {basis.start:%B %Y} is current in the store.",
+    )  # fmt: skip

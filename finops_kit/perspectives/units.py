@@ -1,0 +1,182 @@
+"""Blocks about units: what one request, order, customer or tenant costs, and what it earns."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import ibis
+
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.cost import LABELS
+from finops_kit.perspectives.reading import ResultTable
+from finops_kit.perspectives.tables import Row, result
+from finops_kit.value.lens import first_of_month
+from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month
+
+#: revenue is what a unit earns, not a unit
+REVENUE = "revenue"
+
+
+def metric_names(basis: Basis) -> list[str]:
+    """The business metrics known for the period."""
+    found: list[str] = basis.once("metrics", _metric_names)
+    return found
+
+
+def _metric_names(basis: Basis) -> list[str]:
+    metric = basis.table("business_metric")
+    rows = metric.filter(first_of_month(metric.period_start) == ibis.date(str(basis.start)))
+    return sorted(row["metric"] for row in basis.rows(rows.select("metric").distinct()))
+
+
+def measured_services(basis: Basis) -> set[str]:
+    """The services whose volume is known in the period."""
+    metric = basis.table("business_metric")
+    rows = metric.filter(
+        (first_of_month(metric.period_start) == ibis.date(str(basis.start)))
+        & (metric.metric != REVENUE)
+        & (metric.service_id.fill_null("") != "")
+    )
+    return {row["service_id"] for row in basis.rows(rows.select("service_id").distinct())}
+
+
+def _cost(basis: Basis, by: str) -> Any:
+    recent = basis.recent
+    return recent.group_by(["month", by]).agg(EffectiveCost=recent.EffectiveCost.sum().fill_null(0))
+
+
+def unit_rows(basis: Basis) -> list[Row]:
+    """Cost per unit of every metric of every service, this month and the month before."""
+    found: list[Row] = basis.once("unit_rows", _unit_rows)
+    return found
+
+
+def _unit_rows(basis: Basis) -> list[Row]:
+    names = [name for name in metric_names(basis) if name != REVENUE]
+    rows: list[Row] = []
+    cost = _cost(basis, "service_id")
+    for name in names:
+        units = metric_by_month(basis.table("business_metric"), name)
+        both = basis.rows(cost_per_unit(cost, units, ["month", "service_id"]))
+        before = {row["service_id"]: row["cost_per_unit"] for row in both if row["month"] == basis.before}
+        for row in both:
+            if row["month"] == basis.start:
+                old = before.get(row["service_id"])
+                new = row["cost_per_unit"]
+                rows.append(
+                    {
+                        **row, "metric": name, "cost_per_unit_before": old,
+                        "change_pct": 100 * (new / old - 1) if old and new is not None else None,
+                    }
+                )  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["EffectiveCost"], row["service_id"], row["metric"]))
+
+
+def why_no_units(basis: Basis) -> str:
+    """Why no unit cost can be computed."""
+    if not metric_names(basis):
+        return f"No business metric is known for {basis.start:%B %Y}; deliver requests, orders or customers as CSV."
+    return "No service of this scope has both cost and a known volume."
+
+
+def unit_table(basis: Basis) -> ResultTable:
+    """Cost per unit by service and metric."""
+    return result(
+        "unit_costs", "Unit costs", "What does one unit cost, and is it getting cheaper?", unit_rows(basis),
+        ("service_id", "metric", "EffectiveCost", "units", "cost_per_unit", "cost_per_unit_before", "change_pct"),
+        units={"EffectiveCost": basis.currency, "cost_per_unit": f"{basis.currency} per unit",
+               "cost_per_unit_before": f"{basis.currency} per unit", "change_pct": "%"},
+        labels={**LABELS, "metric": "Unit", "units": "Volume", "cost_per_unit": "Cost per unit",
+                "cost_per_unit_before": "Month before"},
+        empty_because=why_no_units(basis), measure="effective_cost", trace_by=("service_id",),
+    )  # fmt: skip
+
+
+def _in_currency(basis: Basis) -> Any:
+    """The metrics whose money, if they are money, is in the reading's currency."""
+    metric = basis.table("business_metric")
+    other = (
+        (metric.metric == REVENUE) & metric.unit.fill_null("").re_search("^[A-Z]{3}$") & (metric.unit != basis.currency)
+    )
+    return metric.filter(~other.fill_null(False))
+
+
+def margin_rows(basis: Basis) -> list[Row]:
+    """Revenue less cost by service, where revenue is known."""
+    found: list[Row] = basis.once("margins", _margin_rows)
+    return found
+
+
+def _margin_rows(basis: Basis) -> list[Row]:
+    revenue = metric_by_month(_in_currency(basis), REVENUE)
+    joined = margin(_cost(basis, "service_id"), revenue, ["month", "service_id"])
+    rows = basis.rows(joined.filter(joined.month == ibis.date(str(basis.start))))
+    return sorted(rows, key=lambda row: (-row["margin"], row["service_id"]))
+
+
+def margin_table(basis: Basis) -> ResultTable:
+    """Margin by service."""
+    return result(
+        "margins", "Margin where revenue is known", "Does it pay?", margin_rows(basis),
+        ("service_id", "revenue", "EffectiveCost", "margin", "margin_pct"),
+        units={"revenue": basis.currency, "EffectiveCost": basis.currency, "margin": basis.currency, "margin_pct": "%"},
+        labels={**LABELS, "revenue": "Revenue", "margin": "Margin after technology cost", "margin_pct": "Margin rate"},
+        empty_because=f"No revenue by service is known for {basis.start:%B %Y}.", measure="effective_cost",
+        trace_by=("service_id",),
+    )  # fmt: skip
+
+
+def revenue_total(basis: Basis) -> Decimal | None:
+    """Revenue of the period and scope: of the whole house where it is delivered as such, else of its services."""
+    metric = _in_currency(basis)
+    if not basis.members:
+        whole = metric_by_month(metric, REVENUE, by=())
+        rows = basis.rows(whole.filter(whole.month == ibis.date(str(basis.start))))
+        if rows:
+            return rows[0]["units"]
+    margins = margin_rows(basis)
+    return sum((row["revenue"] for row in margins), Decimal(0)) if margins else None
+
+
+def tenant_rows(basis: Basis) -> list[Row]:
+    """Cost by tenant as charged, with the tenant's volume where it is known; the rest is not tenant-specific."""
+    found: list[Row] = basis.once("tenants", _tenant_rows)
+    return found
+
+
+def _tenant_rows(basis: Basis) -> list[Row]:
+    now = basis.now
+    sums = now.group_by("tenant").agg(EffectiveCost=now.EffectiveCost.sum().fill_null(0))
+    rows = basis.rows(sums.order_by([sums.EffectiveCost.desc(), "tenant"]))
+    volumes: dict[str, dict[str, Decimal]] = {}
+    for name in metric_names(basis):
+        known = metric_by_month(_in_currency(basis), name, by=("tenant",))
+        for row in basis.rows(known.filter(known.month == ibis.date(str(basis.start)))):
+            volumes.setdefault(row["tenant"], {})[name] = row["units"]
+    for row in rows:
+        known_of = volumes.get(row["tenant"] or "", {})
+        row["revenue"] = known_of.get(REVENUE)
+        row["metric"], row["units"] = next(
+            ((name, value) for name, value in sorted(known_of.items()) if name != REVENUE), (None, None)
+        )
+        row["cost_per_unit"] = float(row["EffectiveCost"]) / float(row["units"]) if row["units"] else None
+        row["margin"] = None if row["revenue"] is None else row["revenue"] - row["EffectiveCost"]
+        row["tenant"] = row["tenant"] or "unallocated"
+    return rows
+
+
+def tenant_table(basis: Basis) -> ResultTable:
+    """Cost by tenant; its rows sum to the grand total."""
+    rows = tenant_rows(basis)
+    some = any(row["tenant"] != "unallocated" for row in rows)
+    return result(
+        "tenants", "Cost by tenant", "Which customer costs what?", rows if some else [],
+        ("tenant", "EffectiveCost", "metric", "units", "cost_per_unit", "revenue", "margin"),
+        units={"EffectiveCost": basis.currency, "revenue": basis.currency, "margin": basis.currency,
+               "cost_per_unit": f"{basis.currency} per unit"},
+        labels={**LABELS, "metric": "Unit", "units": "Volume", "cost_per_unit": "Cost per unit", "revenue": "Revenue",
+                "margin": "Margin"},
+        empty_because="No charge of the period names a tenant (tag `tenant`).", measure="effective_cost",
+        trace_by=("tenant",),
+    )  # fmt: skip
