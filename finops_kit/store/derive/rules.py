@@ -18,7 +18,6 @@ SOURCE_PRECEDENCE = ("kubernetes", "inventory", "cmdb")
 #: an inventory monthly, a CMDB is reviewed monthly. What is looked at more often only shrinks its own gaps.
 MAX_STALENESS: dict[tuple[str, str], timedelta] = {
     ("kubernetes", ""): timedelta(days=8),
-    ("kubernetes", "event"): timedelta(hours=1),
     ("inventory", ""): timedelta(days=35),
     ("cmdb", ""): timedelta(days=35),
     ("", ""): timedelta(days=35),

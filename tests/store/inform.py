@@ -1,0 +1,164 @@
+"""A bench for the derived layer: the lake's tables in memory, filled batch by batch, read through the same views."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from finops_kit.fields import TABLES
+from finops_kit.store.derive import OBSERVED_TABLES, derive_all, derive_batch, live_segments
+from finops_kit.store.views import view_definitions
+
+
+#: made anew before every read, because the live segments stand in them
+VIEWS = ("live_run", "state_interval", "scaling_notice", "scaling_event")
+
+
+def _sibling(name: str) -> ModuleType:
+    """A helper that lies beside this file: tests are no package."""
+    full = f"finops_store_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
+        assert spec and spec.loader
+        sys.modules[full] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[full]
+
+
+reference = _sibling("reference")
+DERIVED = ("resource_snapshot", "observation_scope", "platform_event", "state_run", "derivation", "charge", "delivery",
+           "ledger")  # fmt: skip
+NUMBERS = ("vcpu", "memory_gib", "storage_gib", "replicas", "gpu")
+SNAPSHOT = pa.schema([
+    *((name, pa.string()) for name in ("snapshot_id", "resource_id", "source_system", "source_sequence", "presence",
+                                       "scope", "kind", "cluster", "owner_id", "power_state", "sku", "attributes",
+                                       "provider_name", "account_id", "resource_name", "region_id")),
+    ("observed_at", pa.timestamp("us", "UTC")),
+    *((name, pa.decimal128(38, 18)) for name in NUMBERS),
+    ("tags", pa.map_(pa.string(), pa.string())),
+])  # fmt: skip
+LOOK = pa.schema([("source_system", pa.string()), ("scope", pa.string()), ("observed_at", pa.timestamp("us", "UTC")),
+                  ("complete", pa.bool_())])  # fmt: skip
+
+
+class Bench:
+    """The tables of a lake in memory, and a batch as the writer makes it."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect(config={"threads": "1"})
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute("ATTACH ':memory:' AS lake")
+        for name in (*DERIVED, *(set(TABLES) - set(DERIVED))):
+            self.connection.execute(f"CREATE TABLE lake.{name} ({TABLES[name].ddl})")
+        self.entry = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        for name in DERIVED:
+            self.connection.execute(f"TRUNCATE lake.{name}")
+        self.entry = 0
+
+    @property
+    def id(self) -> str:
+        """The batch under way."""
+        return f"b{self.entry:06d}"
+
+    def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
+        """As :meth:`Batch.insert` does."""
+        row = self.connection.execute(
+            f"INSERT INTO lake.{table} BY NAME SELECT *, '{self.id}' AS batch_id FROM ({select_sql})", params or []
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def add(self, items: Iterable[Any]) -> None:
+        """One batch of snapshots and looks."""
+        items = list(items)
+        self.entry += 1
+        touched = set()
+        for table, kind, schema, row in (
+            ("resource_snapshot", reference.Snapshot, SNAPSHOT, snapshot_row),
+            ("observation_scope", reference.Look, LOOK, look_row),
+        ):
+            rows = [row(item) for item in items if isinstance(item, kind)]
+            if rows:
+                self.connection.register("incoming", pa.Table.from_pylist(rows, schema=schema))
+                self.insert(table, "SELECT * FROM incoming")
+                self.connection.unregister("incoming")
+                touched.add(table)
+        if touched & OBSERVED_TABLES:
+            derive_batch(self)  # type: ignore[arg-type]
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the views as they stand now."""
+        definitions = view_definitions(live_segments(self.connection))
+        for name in VIEWS:
+            self.connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {definitions[name]}")
+        return self.connection.execute(sql).fetchall()
+
+    def intervals(self) -> list[tuple[Any, ...]]:
+        """As :func:`reference.intervals` gives them."""
+        return [as_reference(row) for row in self.fetch(INTERVALS)]
+
+    def events(self) -> list[tuple[Any, ...]]:
+        """As :func:`reference.events` gives them."""
+        return sorted(self.fetch("SELECT resource_id, dimension, before, after, at_lo, at_hi FROM scaling_event "
+                                 "WHERE dimension <> 'nodes'"))  # fmt: skip
+
+    def runs(self) -> list[tuple[Any, ...]]:
+        """The stored runs that are read now, without where they are stored."""
+        return self.fetch("SELECT * EXCLUDE (segment, replaces_from, batch_id) FROM live_run ORDER BY 1, 2")
+
+    def runs_from_scratch(self) -> list[tuple[Any, ...]]:
+        """The runs that a full derivation gives."""
+        derive_all(self.connection)
+        return self.connection.execute("SELECT * EXCLUDE (is_first) FROM derive_run ORDER BY 1, 2").fetchall()
+
+    def segments(self) -> int:
+        """How many segments are read."""
+        return len(live_segments(self.connection))
+
+
+STATE = (*NUMBERS, "power_state", "sku", "owner_id")
+INTERVALS = f"""SELECT resource_id, valid_from, valid_to, quality, presence, kind, map_entries(tags), {", ".join(STATE)}
+    FROM state_interval ORDER BY resource_id, valid_from"""
+
+
+def as_reference(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of ``INTERVALS`` in the reference's shape."""
+    resource_id, start, end, quality, presence, kind, tags, *values = row
+    state: tuple[Any, ...] | None = None
+    if presence == "absent":
+        state = ("absent",)
+        assert not any(v is not None for v in values), "an absent resource has no capacity"
+    elif presence == "present":
+        said = {k: v for k, v in zip(STATE, values, strict=True) if v is not None}
+        state = ("present", kind, tuple(sorted(said.items())),
+                 tuple(sorted((t["key"], t["value"]) for t in tags or [])))  # fmt: skip
+    else:
+        assert quality == "gap"
+    return (resource_id, start, end, quality, state)
+
+
+def snapshot_row(snapshot: Any) -> dict[str, Any]:
+    """A reference snapshot as the table holds it."""
+    state = dict(snapshot.state)
+    return {
+        "snapshot_id": snapshot.snapshot_id, "resource_id": snapshot.resource_id, "kind": snapshot.kind,
+        "source_system": snapshot.source_system, "source_sequence": snapshot.sequence,
+        "observed_at": snapshot.observed_at, "presence": snapshot.presence, "scope": snapshot.scope,
+        "tags": list(snapshot.tags) or None, **{k: Decimal(v) if k in NUMBERS else v for k, v in state.items()},
+    }  # fmt: skip
+
+
+def look_row(look: Any) -> dict[str, Any]:
+    """A reference look as the table holds it."""
+    return {"source_system": look.source_system, "scope": look.scope, "observed_at": look.observed_at,
+            "complete": look.complete}  # fmt: skip
