@@ -13,7 +13,7 @@ from finops_kit.demo.bill import Bill, is_tagged, stamp, usage_of
 from finops_kit.demo.estate import ACCOUNT, ACCOUNTS, AWS, AWS_PAYER, REGION, tags_of
 from finops_kit.demo.fleet import Fleet, digest, node_counts
 from finops_kit.demo.months import day_number
-from finops_kit.demo.prices import SKUS
+from finops_kit.demo.prices import SKUS, micros
 from finops_kit.demo.writer import COST_SCALE, PRICE_SCALE, QUANTITY_SCALE, Lines, spell
 
 TAGS = ("business_unit", "cost_center", "environment", "service_id", "team", "tenant")
@@ -38,7 +38,7 @@ _PLAN = f"arn:aws:savingsplans::{AWS_PAYER}:savingsplan/7d1f3c52-64b0-4f0e-9f5b-
 EXPONENT_BELOW = 100_000
 #: savings plan rate, percent of the negotiated on-demand rate
 PLAN_PERCENT = 66
-SUPPORT_PERCENT, VAT_PERCENT, CREDIT = 3, 19, 2_500
+SUPPORT_RATE, VAT_PERCENT, CREDIT = "0.030000", 19, 2_500
 
 
 def committed_resources(fleet: Fleet) -> np.ndarray:
@@ -124,18 +124,13 @@ def make_bill(fleet: Fleet, index: int, today: int) -> Bill:
             used=used[known], effective=paid - used[known], ready=start + known + 1)  # fmt: skip
     if complete:
         base = int(cost.sum()) // 10**COST_SCALE
-        help_cost = base * SUPPORT_PERCENT // 100 * 10**COST_SCALE
+        spent = np.array([base * 10**QUANTITY_SCALE])
+        help_cost = int(spent[0]) * micros(SUPPORT_RATE)
         vat = help_cost * VAT_PERCENT // 100
         one, ready = np.ones(1, dtype=np.int64) * 10**QUANTITY_SCALE, np.array([start + days])
         at = np.array([days])
-        add(
-            np.array([support]),
-            at,
-            amount=one,
-            cost=np.array([help_cost]),
-            effective=np.array([help_cost]),
-            ready=ready,
-        )
+        paid = np.array([help_cost])
+        add(np.array([support]), at, amount=spent, cost=paid, public=paid, effective=paid, ready=ready)
         if index < 12:
             given = np.array([-CREDIT * 10**COST_SCALE])
             add(np.array([credit]), at, amount=one, cost=given, effective=given, ready=ready)
@@ -146,7 +141,7 @@ def make_bill(fleet: Fleet, index: int, today: int) -> Bill:
     kinds = np.concatenate(kind)
     total = len(texts["lineItem/LineItemType"])
     types = np.array(texts["lineItem/LineItemType"])
-    is_usage = np.isin(types, ["Usage", "SavingsPlanCoveredUsage", "SavingsPlanNegation"])
+    is_usage = np.isin(types, ["Usage", "SavingsPlanCoveredUsage"])
     lines = Lines(
         texts, periods, kinds, np.concatenate(period),
         {
@@ -206,7 +201,7 @@ def _resource_texts(
                 "product/region": region, "product/servicecode": sku.product_code, "product/sku": code[:16],
                 "product/vcpu": str(sku.machine[0]) if machine else "",
                 "pricing/RateCode": f"{code[:16]}.JRTCKXETXF.6YS6EN2CT7",
-                "pricing/RateId": str(int(code[:9], 16)), "pricing/publicOnDemandRate": sku.price,
+                "pricing/RateId": str(int(code[:9], 16)), "pricing/publicOnDemandRate": "" if negation else sku.price,
                 "pricing/term": "OnDemand",
                 "pricing/unit": sku.unit,
                 "savingsPlan/SavingsPlanARN": _PLAN if kind == "SavingsPlanCoveredUsage" else "",
@@ -230,7 +225,11 @@ def _add_extra_kinds(texts: dict[str, list[str | None]], index: int, accounts: l
          "savingsPlan/SavingsPlanARN": _PLAN,
          "lineItem/LineItemDescription": "3 year No Upfront Compute Savings Plan", "lineItem/UsageAccountId": AWS_PAYER,
          "product/ProductName": "Savings Plans for AWS Compute usage", "pricing/unit": "Hrs"},
-        {"lineItem/LineItemType": "Fee", "lineItem/ProductCode": "AWSSupportBusiness", "lineItem/UsageType": "Dollar",
+        {"lineItem/LineItemType": "Usage", "lineItem/ProductCode": "AWSSupportBusiness", "lineItem/UsageType": "Dollar",
+         "lineItem/UnblendedRate": SUPPORT_RATE, "lineItem/BlendedRate": SUPPORT_RATE, "pricing/term": "OnDemand",
+         "pricing/publicOnDemandRate": SUPPORT_RATE, "pricing/unit": "Dollar", "product/sku": "MR37TMYXYFSXFM3A",
+         "product/servicecode": "AWSSupportBusiness", "product/productFamily": "AWS Support",
+         "pricing/RateCode": "MR37TMYXYFSXFM3A.JRTCKXETXF.6YS6EN2CT7", "pricing/RateId": "81520011",
          "lineItem/LineItemDescription": "AWS Business Support", "lineItem/UsageAccountId": AWS_PAYER,
          "product/ProductName": "AWS Support (Business)"},
         {"lineItem/LineItemType": "Credit", "lineItem/ProductCode": "AmazonSageMaker", "lineItem/UsageType": "",

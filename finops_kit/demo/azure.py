@@ -41,12 +41,12 @@ def _extra_tags(fleet: Fleet, number: int) -> dict[str, str]:
     return {" owner": "cloud-team@nordbank.example"} if number % 5 == 0 else {}
 
 
-ISSUER = Issuer(AZURE, "Microsoft Ireland Operations Limited", "Nordbank IT Services GmbH", "Billing Profile",
+ISSUER = Issuer(AZURE, "Nordbank IT Services GmbH", "Billing Profile",
                 "Subscription", "MS", _more, _extra_tags)  # fmt: skip
 
 
 def make_azure_bill(fleet: Fleet, index: int, today: int) -> Bill:
-    """The export of one month: usage, a support purchase, VAT on it, and corrections in the month that has them."""
+    """The export of one month: usage, the support fee, VAT on it, and corrections in the month that has them."""
     start, end, over = month_bounds(fleet, index, today)
     month = Month()
     account = "sub-connectivity"
@@ -54,13 +54,13 @@ def make_azure_bill(fleet: Fleet, index: int, today: int) -> Bill:
         price = 9_400 * 10**PRICE_SCALE
         amount = price * 10**QUANTITY_SCALE
         texts = plain_extra(
-            "Purchase", "Unified Support, monthly", "Recurring", account, ISSUER,
+            "Usage", "Unified Support, monthly", "Recurring", account, ISSUER,
             ServiceCategory="Management and Governance", ServiceSubcategory="Support", ServiceName="Microsoft Support",
-            PricingCategory="Standard", PricingUnit="Months", ListUnitPrice=spell(price, PRICE_SCALE),
+            PricingCategory="Standard", PricingUnit="Months", ConsumedUnit="Months", ListUnitPrice=spell(price,
+                PRICE_SCALE),
             ContractedUnitPrice=spell(price, PRICE_SCALE), SkuMeter="Unified Support", **sku_ids(ISSUER, "support"),
         )  # fmt: skip
-        month.extras.append(Extra(texts, amount, amount, amount, amount, 10**QUANTITY_SCALE, start, end, "platform",
-                                  blank=("ConsumedQuantity",)))  # fmt: skip
+        month.extras.append(Extra(texts, amount, amount, amount, amount, 10**QUANTITY_SCALE, start, end, "platform"))
         tax = amount * 19 // 100
         month.extras.append(Extra(plain_extra("Tax", "VAT 19 % on support", "Recurring", account, ISSUER), tax, tax,
             tax,

@@ -11,6 +11,7 @@ from finops_kit.demo.estate import BILLING_ACCOUNT, FRANKFURT, HOUSE, MUNICH
 from finops_kit.demo.fleet import Fleet
 from finops_kit.demo.focus import Issuer, Month, Text, make_bill
 from finops_kit.demo.months import Calendar
+from finops_kit.demo.writer import quote
 from finops_kit.fields import focus_columns
 
 #: Tags last, where the writer wants a constant text
@@ -21,7 +22,7 @@ def _issuer(provider: str, prefix: str) -> Issuer:
     def more(fleet: Fleet, number: int | None) -> Text:
         return {"HostProviderName": provider, "ServiceProviderName": provider, "PricingCategory": "Standard"}
 
-    return Issuer(provider, HOUSE, f"{HOUSE} - {provider}", "Internal Cost Pool", "Cost Pool", prefix, more)
+    return Issuer(provider, f"{HOUSE} - {provider}", "Internal Cost Pool", "Cost Pool", prefix, more)
 
 
 ISSUERS = {FRANKFURT: _issuer(FRANKFURT, "FRA"), MUNICH: _issuer(MUNICH, "MUC")}
@@ -47,11 +48,11 @@ def unreadable_rows(provider: str, time: Calendar, index: int) -> list[tuple[str
         "ChargeCategory": "Usage", "ChargeDescription": "Manual entry, network", "ChargeFrequency": "Usage-Based",
         "ChargePeriodStart": stamp(start + 3), "ChargePeriodEnd": stamp(start + 4), "EffectiveCost": "12.5000000000",
         "ListCost": "12.5000000000", "ContractedCost": "12.5000000000", "ProviderName": provider,
-        "ServiceCategory": "Networking", "ServiceName": "Data Centre Network", "InvoiceIssuerName": HOUSE,
+        "ServiceCategory": "Networking", "ServiceName": "Data Centre Network", "InvoiceIssuerName": provider,
     }  # fmt: skip
     bad = (
         ("BilledCost is no number", {"BilledCost": "n/a"}),
         ("ChargePeriodStart is no date", {"ChargePeriodStart": "2026-02-31T00:00:00Z"}),
-        ("BilledCost is a German text with a currency sign", {"BilledCost": '"1.204,50 €"'}),
+        ("BilledCost is a remark", {"BilledCost": "see ticket INC0048213"}),
     )
-    return [(why, ",".join((good | change).get(name, "") for name in COLUMNS)) for why, change in bad]
+    return [(why, ",".join(quote((good | change).get(name, "")) for name in COLUMNS)) for why, change in bad]

@@ -15,7 +15,7 @@ from finops_kit.demo.estate import AWS, AZURE, FRANKFURT, GCP, MUNICH
 from finops_kit.demo.fleet import Fleet
 from finops_kit.demo.months import Calendar, day_number
 from finops_kit.demo.truth import Truth, money
-from finops_kit.demo.writer import write_csv, write_parquet
+from finops_kit.demo.writer import CHUNK, write_csv, write_parquet
 
 #: months before the open one that also had a preliminary delivery
 PRELIMINARY_MONTHS = 2
@@ -120,7 +120,10 @@ def _write(out: Path, delivery: Delivery, bill: Bill, mask: np.ndarray, truth: T
         if bill.provider == MUNICH and bill.index == unreadable_month(truth.time):
             found = datacentre.unreadable_rows(bill.provider, truth.time, bill.index)
             extra = [row for _, row in found]
-            truth.more["quarantine"] = [{"file": path, "reason": why} for why, _ in found]
+            first = min(len(lines), CHUNK) + 1
+            truth.more["quarantine"] = [
+                {"file": path, "row": first + n, "reason": why} for n, (why, _) in enumerate(found)
+            ]
         write_csv(out / path, datacentre.COLUMNS, lines, extra=extra)
     totals = truth.delivered(path, FORMAT[delivery.provider], len(lines) + len(extra), bill, mask,
                              delivered_on=delivery.on.isoformat(), reason=delivery.reason,

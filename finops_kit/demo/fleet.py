@@ -87,7 +87,9 @@ class Fleet:
                 self.resources += self._expand(component)
         #: anomaly -> the quantity of its day as it would have been; known once its month was made
         self.normal: dict[str, int] = {}
-        self.anomalies = [a for a in planted_anomalies(time) if any(r.name == a.component for r in self.resources)]
+        self.anomalies = [
+            a for a in planted_anomalies(time) if any(r.component.name == a.component for r in self.resources)
+        ]
 
     def _expand(self, part: Component) -> list[Resource]:
         made = []
@@ -146,7 +148,7 @@ class Fleet:
             if part.amount and self.list_price[n]:
                 size = self._size(resource)
                 base[n] = max(1, round(part.amount * size * 12 / 365.25 * 1e10) // int(self.unit_price[n]))
-            if part.planted == "orphan":
+            if part.size_gb:
                 base[n] = part.size_gb * 10_000 * 12 * 4 // 1461
             if not self.list_price[n]:
                 base[n] = 10_000

@@ -27,7 +27,6 @@ class Issuer:
     """Who sends the bill, and the provider's own words for its accounts."""
 
     provider: str
-    invoice_issuer: str
     billing_account_name: str
     billing_account_type: str
     sub_account_type: str
@@ -150,7 +149,7 @@ def _issuer_texts(issuer: Issuer, index: int, start: int, end: int) -> Text:
         "BillingAccountId": BILLING_ACCOUNT[issuer.provider], "BillingAccountName": issuer.billing_account_name,
         "BillingAccountType": issuer.billing_account_type, "BillingCurrency": currency, "PricingCurrency": currency,
         "BillingPeriodStart": stamp(start), "BillingPeriodEnd": stamp(end),
-        "InvoiceIssuerName": issuer.invoice_issuer, "ProviderName": issuer.provider,
+        "InvoiceIssuerName": issuer.provider, "ProviderName": issuer.provider,
         "InvoiceId": f"{issuer.sku_prefix}-{stamp(start, '%Y%m')}-{digest(issuer.provider, start)[:6].upper()}",
     }  # fmt: skip
 

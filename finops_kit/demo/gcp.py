@@ -26,7 +26,7 @@ def _more(fleet: Fleet, number: int | None) -> Text:
     return {"AvailabilityZone": f"europe-west3-{'abc'[(number or 0) % 3]}"} if machine else {}
 
 
-ISSUER = Issuer(GCP, "Google Cloud EMEA Limited", "Nordbank IT Services", "Invoiced Billing Account", "Project", "GC",
+ISSUER = Issuer(GCP, "Nordbank IT Services", "Invoiced Billing Account", "Project", "GC",
                 _more)  # fmt: skip
 
 

@@ -126,7 +126,7 @@ SKUS: dict[str, Sku] = {
                  "Microsoft.Sql/servers/databases"),
     "blob": Sku("Storage Accounts", *_OBJ, "Cool ZRS Data Stored", "GB-Months", "0.012500",
                 "Microsoft.Storage/storageAccounts"),
-    "pdisk": Sku("Storage Accounts", *_BLK, "Premium SSD Managed Disks P50", "GB-Months", "0.112000",
+    "pdisk": Sku("Managed Disks", *_BLK, "Premium SSD Managed Disks P50", "GB-Months", "0.112000",
                  "Microsoft.Compute/disks"),
     "appgw": Sku("Application Gateway", "Networking", "Application Networking", "WAF v2 Capacity Units", "Hours",
                  "0.013000", "Microsoft.Network/applicationGateways"),
@@ -166,7 +166,7 @@ SKUS: dict[str, Sku] = {
     "egress": Sku("Networking", "Networking", "Network Connectivity", "Internet Egress EMEA", "GiB", "0.074500",
                   "Network"),
     "looker": Sku("Looker", "Analytics", "Business Intelligence", "Enterprise Platform", "Hours", "9.950000",
-                  "Instance"),
+                  "Looker Instance"),
     "fcm": Sku("Firebase", "Mobile", "Other (Mobile)", "App Distribution and Remote Config", "1000 Requests",
                "0.005600", "App"),
     # -- data centres, euros a day; the price is set by the month (see components) -----------------------------

@@ -203,13 +203,13 @@ def contracts(time: Calendar) -> list[list[object]]:
     def years(start: date, count: int) -> str:
         return start.replace(year=start.year + count).isoformat()
 
-    soon = today + timedelta(days=111)
+    soon = (today + timedelta(days=111)).replace(day=15)
     plan = time.savings_plan_from
     data = [
         ("C-2024-0117", AWS, "AWS Enterprise Discount Program", first.replace(month=1, day=1, year=first.year - 1),
             3, 90,
          "4800000.00", 6, "USD"),
-        ("C-2025-0032", AWS, "Compute Savings Plan, 1 year, no upfront", plan, 1, 0, "", 34, "USD"),
+        ("C-2025-0032", AWS, "Compute Savings Plan, 3 years, no upfront", plan, 3, 0, "", 34, "USD"),
         ("C-2023-0044", AZURE, "Microsoft Enterprise Agreement", first.replace(month=7, day=1, year=first.year - 1),
             3, 60,
          "2700000.00", 8, "EUR"),

@@ -69,11 +69,13 @@ def _inventory(fleet: Fleet, day: date) -> list[list[object]]:
     for n, resource in enumerate(fleet.resources):
         part, sku = resource.component, SKUS[resource.component.sku]
         kind = _KIND.get(sku.resource_type, "")
-        if not kind or resource.slot >= 0 or not resource.seen(number):
+        if not kind or not resource.seen(number):
             continue
         account = ACCOUNT[part.account].account_id
         if kind == "machine":
             first_machine.setdefault(account, resource.resource_id)
+        if resource.slot >= 0:
+            continue
         vcpu, memory = sku.machine
         owner, state, used = "", "running", ""
         if vcpu:
@@ -86,7 +88,7 @@ def _inventory(fleet: Fleet, day: date) -> list[list[object]]:
             free = part.planted == "orphan" and day >= orphaned_since(fleet.time, resource)
             owner, state = ("", "available") if free else (first_machine.get(account, ""), "attached")
         tags = tags_of(part.service_id, part.environment, index >= fleet.time.team_moves, resource.tenant)
-        size = part.size_gb or (40_000 if kind == "disk" else "")
+        size = part.size_gb or ""
         rows.append([
             resource.resource_id, resource.name, kind, fleet.provider, REGION[fleet.provider][0], account, state,
             sku.code.split(":")[-1], vcpu or "", memory or "", size, used, owner,

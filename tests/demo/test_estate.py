@@ -1,0 +1,411 @@
+"""The demo estate: the same bytes every time, a truth that plain csv and decimal arithmetic confirm."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from finops_kit.demo import generate
+from finops_kit.errors import UsageError
+from finops_kit.fields import REFERENCE_TABLES, focus_columns
+
+COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows_of(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return list(csv.DictReader(io.StringIO(data.decode())))
+
+
+def amount(text: object) -> Decimal:
+    return Decimal(str(text)) if text not in (None, "") else Decimal(0)
+
+
+def aws_effective(row: dict) -> Decimal:
+    kind = row["lineItem/LineItemType"]
+    if kind == "SavingsPlanCoveredUsage":
+        return amount(row["savingsPlan/SavingsPlanEffectiveCost"])
+    if kind == "SavingsPlanNegation":
+        return Decimal(0)
+    if kind == "SavingsPlanRecurringFee":
+        return amount(row["savingsPlan/TotalCommitmentToDate"]) - amount(row["savingsPlan/UsedCommitment"])
+    return amount(row["lineItem/UnblendedCost"])
+
+
+def readable(row: dict) -> bool:
+    try:
+        amount(row["BilledCost"])
+    except ArithmeticError:
+        return False
+    return row["ChargePeriodStart"] != "2026-02-31T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    folder = tmp_path_factory.mktemp("estate") / "demo"
+    generate(folder)
+    return folder, json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def bills(estate) -> dict[str, list[dict]]:
+    folder, truth = estate
+    return {name: rows_of(folder / name) for name, entry in truth["files"].items() if "billed" in entry}
+
+
+def newest(truth: dict) -> dict[tuple[str, str], str]:
+    """Provider and month -> the file that is current: the last in path order."""
+    chosen: dict[tuple[str, str], str] = {}
+    for name, entry in sorted(truth["files"].items()):
+        if "billed" in entry:
+            chosen[(entry["provider"], entry["month"])] = name
+    return chosen
+
+
+def test_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        generate(tmp_path / name, seed=seed, months=4, scale=0.5)
+    first, again, other = (hashes(tmp_path / name) for name in "abc")
+    assert first == again
+    assert first["truth.json"] != other["truth.json"]
+    bills = [name for name in first if name.startswith("aws/")]
+    assert bills
+    assert all(first[name] != other[name] for name in bills)
+
+
+def test_a_second_run_replaces_an_older_estate_and_nothing_else(tmp_path: Path) -> None:
+    generate(tmp_path / "x", months=5, scale=0.5)
+    generate(tmp_path / "x", months=3, scale=0.5)
+    generate(tmp_path / "y", months=3, scale=0.5)
+    assert hashes(tmp_path / "x") == hashes(tmp_path / "y")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "note.txt").write_text("keep me")
+    with pytest.raises(UsageError, match="no demo estate"):
+        generate(tmp_path / "mine", months=3)
+    assert (tmp_path / "mine" / "note.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"months": 2}, {"months": 0}, {"months": 3.5}, {"scale": 0}, {"scale": -1}, {"scale": float("nan")},
+     {"scale": "big"}, {"seed": "x"}, {"end": "2026-13"}, {"end": "September"}],
+)  # fmt: skip
+def test_nonsense_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
+    with pytest.raises(UsageError):
+        generate(tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def test_row_counts_are_what_the_files_hold(estate, bills) -> None:
+    folder, truth = estate
+    assert {name for name in hashes(folder) if name != "truth.json"} == set(truth["files"])
+    for name, rows in bills.items():
+        assert len(rows) == truth["files"][name]["rows"], name
+    for name, entry in truth["files"].items():
+        if entry["format"] == "kubernetes":
+            assert len(json.loads((folder / name).read_bytes())["items"]) == entry["rows"]
+        elif "billed" not in entry:
+            assert len(rows_of(folder / name)) == entry["rows"]
+    assert truth["rows"]["all_files"] == sum(entry["rows"] for entry in truth["files"].values())
+    assert 95_000 <= truth["rows"]["charges_current"] <= 120_000
+
+
+def test_totals_are_those_of_the_newest_deliveries(estate, bills) -> None:
+    _, truth = estate
+    current, counted = newest(truth), 0
+    for (provider, month), name in current.items():
+        rows = bills[name]
+        if provider == "AWS":
+            billed = sum(amount(row["lineItem/UnblendedCost"]) for row in rows)
+            effective = sum(aws_effective(row) for row in rows)
+        else:
+            rows = [row for row in rows if readable(row)]
+            billed = sum(amount(row["BilledCost"]) for row in rows)
+            effective = sum(amount(row["EffectiveCost"]) for row in rows)
+        counted += len(rows)
+        known = truth["totals"][provider]["months"][month]
+        assert (billed, effective, len(rows)) == (Decimal(known["billed"]), Decimal(known["effective"]), known["rows"])
+    assert counted == truth["rows"]["charges_current"]
+    assert set(truth["totals"]) == {"AWS", "Microsoft Azure", "Google Cloud", "DC Frankfurt", "DC Munich"}
+    for entry in truth["totals"].values():
+        assert list(entry["months"]) == truth["months"]
+
+
+def test_effective_cost_is_a_house_of_a_million_a_month(estate) -> None:
+    _, truth = estate
+    totals = [Decimal(month["effective_eur"]) for month in truth["untagged"].values()]
+    assert all(Decimal(1_000_000) < total < Decimal(1_500_000) for total in totals[:-1])
+    services = defaultdict(Decimal)
+    for months in truth["effective_eur_by_service"].values():
+        for month, value in months.items():
+            services[month] += Decimal(value)
+    assert dict(services) == {month: Decimal(entry["effective_eur"]) for month, entry in truth["untagged"].items()}
+    assert len([name for name in truth["effective_eur_by_service"] if name != "unassigned"]) == 12
+    shares = [month["without_owner_pct"] for month in truth["untagged"].values()]
+    assert 3 <= shares[-2] <= 4.5
+    assert shares[0] > shares[-2] + 1
+
+
+def test_focus_rows_multiply_to_the_last_decimal(bills) -> None:
+    for name, rows in bills.items():
+        if name.startswith("aws/"):
+            continue
+        for row in rows:
+            if not readable(row) or row["ChargeClass"] == "Correction" or row["PricingQuantity"] in (None, ""):
+                continue
+            quantity = amount(row["PricingQuantity"])
+            assert amount(row["ListCost"]) == quantity * amount(row["ListUnitPrice"]), name
+            assert amount(row["ContractedCost"]) == quantity * amount(row["ContractedUnitPrice"]), name
+
+
+def test_focus_headers_are_their_versions(estate) -> None:
+    folder, truth = estate
+    for name, entry in truth["files"].items():
+        if entry["format"] in ("focus-1.2", "focus-1.3"):
+            assert set(rows_of(folder / name)[0]) == set(focus_columns(entry["format"].removeprefix("focus-")))
+        elif entry["format"] == "focus-1.0":
+            columns = set(pq.read_schema(folder / name).names)
+            assert set(focus_columns("1.0")) - {"AvailabilityZone"} <= columns
+            assert not columns & {"SkuMeter", "InvoiceId", "ServiceSubcategory"}
+
+
+def test_commitments_add_up(estate, bills) -> None:
+    _, truth = estate
+    for (provider, month), name in newest(truth).items():
+        rows = bills[name]
+        if provider == "Google Cloud":
+            ours = [row for row in rows if row["CommitmentDiscountId"]]
+            assert sum(amount(row["BilledCost"]) for row in ours) == sum(amount(row["EffectiveCost"]) for row in ours)
+            assert {row["CommitmentDiscountStatus"] for row in ours} == {"", "Used", "Unused"}
+        if provider == "AWS" and month >= "2025-06":
+            kinds = Counter(row["lineItem/LineItemType"] for row in rows)
+            assert kinds["SavingsPlanCoveredUsage"] == kinds["SavingsPlanNegation"] > 0
+            fees = [row for row in rows if row["lineItem/LineItemType"] == "SavingsPlanRecurringFee"]
+            paid = sum(amount(row["savingsPlan/TotalCommitmentToDate"]) for row in fees)
+            used = sum(amount(row["savingsPlan/UsedCommitment"]) for row in fees)
+            assert Decimal("0.85") < used / paid < Decimal("0.99")
+            assert all(amount(row["savingsPlan/UsedCommitment"]) <= amount(row["savingsPlan/TotalCommitmentToDate"])
+                       for row in fees)  # fmt: skip
+
+
+def test_the_oddities_of_real_bills_are_there(bills) -> None:
+    rows = [row for name, rows in bills.items() if name.startswith("aws/2026-05") for row in rows]
+    ids = Counter(row["identity/LineItemId"] for row in rows)
+    assert max(ids.values()) > 20
+    pairs = Counter((row["identity/LineItemId"], row["identity/TimeInterval"]) for row in rows)
+    assert max(pairs.values()) == 1
+    assert any("E-" in row["lineItem/UnblendedCost"] for row in rows)
+    assert not any(row["lineItem/UnblendedCost"].startswith("0E") for row in rows)
+    assert {row["bill/PayerAccountId"] for row in rows} == {"001200450078"}
+    spans = [row for row in rows if row["lineItem/LineItemType"] == "Tax"]
+    assert spans
+    assert all(row["lineItem/UsageEndDate"] == "2026-05-01T00:00:00Z" for row in spans)
+    tags = [json.loads(row["Tags"]) for name, rows in bills.items() if name.startswith("azure/") for row in rows
+            if row["Tags"]]  # fmt: skip
+    assert any(" owner" in keys for keys in tags)
+
+
+def test_deliveries_of_a_period_grow_and_late_lines_come_later(estate, bills) -> None:
+    _, truth = estate
+    open_month = [name for name, entry in sorted(truth["files"].items())
+                  if entry.get("provider") == "AWS" and entry["month"] == truth["open_month"]]  # fmt: skip
+    assert len(open_month) == 5
+    sizes = [len(bills[name]) for name in open_month]
+    assert sizes == sorted(set(sizes))
+    assert sum(entry["rows"] for entry in truth["late_lines"]) > 20
+    closed = next(entry for entry in truth["late_lines"] if entry["month"] == truth["latest_closed_month"])
+    names = [name for name, entry in sorted(truth["files"].items())
+             if (entry.get("provider"), entry.get("month")) == (closed["provider"], closed["month"])]  # fmt: skip
+    early, final = ([row["identity/LineItemId"] + row["identity/TimeInterval"] for row in bills[n]] for n in names)
+    assert set(early) <= set(final)
+    assert {row["bill/InvoiceId"] for row in bills[names[0]]} == {""}
+    assert "" not in {row["bill/InvoiceId"] for row in bills[names[1]]}
+
+
+def test_one_closed_month_is_restated_and_corrections_are_marked(estate, bills) -> None:
+    _, truth = estate
+    restated = truth["restated"]
+    name = restated["file"]
+    assert newest(truth)[(restated["provider"], restated["month"])] == name
+    assert sum(amount(row["BilledCost"]) for row in bills[name]) == Decimal(restated["after"]["billed"])
+    assert Decimal(restated["before"]["billed"]) > Decimal(restated["after"]["billed"])
+    marked = [row for file, rows in bills.items() if not file.startswith("aws/") for row in rows
+              if row["ChargeClass"] == "Correction"]  # fmt: skip
+    assert len(marked) == truth["corrections"]["rows"] == 6
+    assert sum(amount(row["BilledCost"]) for row in marked) == Decimal(truth["corrections"]["billed"])
+    assert all(row["ChargePeriodEnd"] <= row["BillingPeriodStart"] for row in marked)
+
+
+def test_unreadable_rows_stand_where_the_truth_says(estate, bills) -> None:
+    _, truth = estate
+    assert len(truth["quarantine"]) == 3
+    for planted in truth["quarantine"]:
+        assert not _fine(bills[planted["file"]][planted["row"] - 1])
+    assert sum(not _fine(row) for name, rows in bills.items() if name.startswith("datacentre/") for row in rows) == 3
+
+
+def _fine(row: dict) -> bool:
+    return readable(row)
+
+
+def test_waste_is_seen_and_still_charged(estate, bills) -> None:
+    folder, truth = estate
+    assert (len(truth["orphaned_disks"]), len(truth["idle_machines"])) == (5, 5)
+    seen = defaultdict(list)
+    for name, entry in sorted(truth["files"].items()):
+        if entry["format"] == "inventory":
+            for row in rows_of(folder / name):
+                seen[row["resource_id"]].append(row)
+    for disk in truth["orphaned_disks"]:
+        last = [row for row in seen[disk["resource_id"]] if row["observed_at"] > disk["since"]]
+        assert len(last) >= 3
+        assert all((row["kind"], row["power_state"], row["owner_id"]) == ("disk", "available", "") for row in last)
+        assert Decimal(disk["effective_by_month"][truth["latest_closed_month"]]) > 0
+    idle = {machine["resource_id"] for machine in truth["idle_machines"]}
+    for resource, rows in seen.items():
+        machines = [row for row in rows if row["kind"] == "machine" and row["power_state"] == "running"]
+        low = [row for row in machines if amount(row["usage_vcpu"]) / amount(row["vcpu"]) < Decimal("0.05")]
+        assert (len(low) == len(machines) > 0) == (resource in idle) or not machines
+    free = {resource for resource, rows in seen.items() if rows[-1]["kind"] == "disk" and not rows[-1]["owner_id"]}
+    assert free == {disk["resource_id"] for disk in truth["orphaned_disks"]}
+    current = {bills_row["ResourceId"] for (provider, month), name in newest(truth).items()
+               if provider != "AWS" and month == truth["latest_closed_month"] for bills_row in bills[name]}  # fmt: skip
+    current |= {row["lineItem/ResourceId"] for row in bills[newest(truth)[("AWS", truth["latest_closed_month"])]]}
+    assert idle | free <= current
+
+
+def test_anomalies_stand_out_on_their_day(estate, bills) -> None:
+    _, truth = estate
+    assert len(truth["anomalies"]) == 3
+    for planted in truth["anomalies"]:
+        rows = bills[newest(truth)[(planted["provider"], planted["day"][:7])]]
+        daily = defaultdict(Decimal)
+        for row in rows:
+            if planted["provider"] == "AWS":
+                if row["lineItem/ResourceId"] == planted["resource_id"]:
+                    daily[row["lineItem/UsageStartDate"][:10]] += amount(row["lineItem/UnblendedCost"])
+            elif row["ResourceId"] == planted["resource_id"]:
+                daily[str(row["ChargePeriodStart"])[:10]] += amount(row["EffectiveCost"])
+        assert daily[planted["day"]] == Decimal(planted["actual"])
+        assert Decimal(planted["excess"]) == Decimal(planted["actual"]) - Decimal(planted["normal"])
+        assert daily[planted["day"]] > 5 * max(value for day, value in daily.items() if day != planted["day"])
+
+
+def test_the_migration_runs_double_for_four_months(estate, bills) -> None:
+    _, truth = estate
+    move = truth["migration"]
+    assert move["double_run_months"] == ["2026-02", "2026-03", "2026-04", "2026-05"]
+    months = move["months"]
+    assert sum(Decimal(months[m]["avoidable"]) for m in move["double_run_months"]) == Decimal(move["double_run"]) > 0
+    assert Decimal(months["2026-06"]["avoidable"]) == 0 < Decimal(months["2026-06"]["legacy_effective"])
+    for month, entry in months.items():
+        rows = bills[newest(truth)[("DC Frankfurt", month)]]
+        legacy = sum(amount(row["EffectiveCost"]) for row in rows if '"lending"' in (row["Tags"] or ""))
+        assert legacy == Decimal(entry["legacy_effective"])
+
+
+def test_cluster_nodes_are_the_machines_that_are_billed(estate, bills) -> None:
+    folder, truth = estate
+    dumps = [name for name, entry in truth["files"].items() if entry["format"] == "kubernetes"]
+    assert len(dumps) > 110
+    billed: dict[str, set[str]] = defaultdict(set)
+    for name, rows in bills.items():
+        if name.startswith("aws/"):
+            for row in rows:
+                billed[row["lineItem/UsageStartDate"][:10]].add(row["lineItem/ResourceId"])
+    counts = {}
+    for name in dumps:
+        content = json.loads((folder / name).read_bytes())
+        kinds = Counter(item["kind"] for item in content["items"])
+        assert {"Node", "Pod", "Deployment", "HorizontalPodAutoscaler", "PersistentVolumeClaim"} == set(kinds)
+        assert content["metadata"]["resourceVersion"].isdigit()
+        nodes = [item for item in content["items"] if item["kind"] == "Node"]
+        names = {node["metadata"]["name"] for node in nodes}
+        assert all(i["spec"]["nodeName"] in names for i in content["items"] if i["kind"] == "Pod")
+        machines = {node["spec"]["providerID"].rsplit("/", 1)[1] for node in nodes}
+        assert machines <= billed[Path(name).parent.name], name
+        counts[name] = len(nodes)
+    surge = [counts[name] for name in dumps if any(day in name for day in truth["surge"]["days"])]
+    assert max(surge) == truth["surge"]["nodes_peak"]
+    assert min(counts.values()) == truth["surge"]["nodes_base"]
+
+
+def test_reference_files_have_the_columns_of_their_tables(estate) -> None:
+    folder, truth = estate
+    expected = {
+        frozenset(n for n in table.columns if n not in ("batch_id", "source_row")) for table in REFERENCE_TABLES
+    }
+    found = {frozenset(rows_of(folder / name)[0]) for name in truth["files"] if name.startswith("reference/")}
+    assert found == expected
+    cmdb = next(rows_of(folder / name) for name in truth["files"] if name.endswith("cmdb.csv"))
+    spans = [
+        row for row in cmdb if row["ci_class"] == "service" and row["service_id"] == truth["team_move"]["service_id"]
+    ]
+    assert [(row["team"], row["valid_from"], row["valid_to"]) for row in spans] == [
+        ("data-analytics", "2023-01-01", "2026-01-01"), ("security", "2026-01-01", ""),
+    ]  # fmt: skip
+    assert len({row["team"] for row in cmdb if row["team"]}) == 8
+    budget = next(rows_of(folder / name) for name in truth["files"] if name.endswith("budgets.csv"))
+    for month in {row["month"] for row in budget}:
+        parts = sum(amount(r["amount"]) for r in budget if r["month"] == month and r["dimension"] == "service_id")
+        assert parts == next(amount(r["amount"]) for r in budget if r["month"] == month and r["member"] == "total")
+    metrics = next(rows_of(folder / name) for name in truth["files"] if name.endswith("business_metrics.csv"))
+    assert len({row["tenant"] for row in metrics} - {""}) == 40
+
+
+@pytest.mark.parametrize(("months", "end"), [(3, "2026-09"), (7, "2024-02"), (24, "2027-03")])
+def test_other_lengths_and_ends_hold_together(tmp_path: Path, months: int, end: str) -> None:
+    summary = generate(tmp_path / "e", months=months, scale=0.3, end=end)
+    truth = json.loads((tmp_path / "e" / "truth.json").read_text(encoding="utf-8"))
+    assert summary["open_month"] == end == truth["months"][-1]
+    assert len(truth["months"]) == months
+    assert len(truth["anomalies"]) == 3
+    assert truth["restated"]["month"] != end
+    assert truth["quarantine"]
+
+
+def test_scale_means_more_resources_and_more_tenants(tmp_path: Path) -> None:
+    small = generate(tmp_path / "s", months=3)
+    large = generate(tmp_path / "l", months=3, scale=4)
+    assert 3 < large["charges_current"] / small["charges_current"] < 5
+    truth = json.loads((tmp_path / "l" / "truth.json").read_text(encoding="utf-8"))
+    assert len(truth["tenants"]) == 80
+    assert (len(truth["orphaned_disks"]), len(truth["idle_machines"])) == (5, 5)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_the_number_of_months(tmp_path: Path) -> None:
+    """A month of one provider is what is held: eight months at scale 5 need little more than three."""
+    peaks = []
+    for months in (3, 8):
+        code = (
+            "import re, sys; from pathlib import Path; from finops_kit.demo import generate;"
+            f"generate(sys.argv[1], months={months}, scale=5);"
+            "print(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
+        )
+        run = subprocess.run([sys.executable, "-c", code, str(tmp_path / str(months))], capture_output=True, text=True,
+                             check=True)  # fmt: skip
+        peaks.append(int(run.stdout.split()[-1]))
+    assert peaks[1] < peaks[0] * 1.35
+    assert peaks[1] < 600
