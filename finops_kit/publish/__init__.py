@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(runner, name)
     if name == "serve":
-        from finops_kit.publish.serve import serve
+        from finops_kit.publish.server import serve
 
         return serve
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

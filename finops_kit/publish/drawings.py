@@ -26,7 +26,7 @@ from finops_kit.publish.specs import (
 
 #: lines up to this many are named at their end; more get a legend
 DIRECT_LABELS = 4
-#: a little room beyond the longest bar for the number at its end
+#: a little room above the tallest column for the number on it
 HEADROOM = 1.14
 
 
@@ -71,7 +71,8 @@ def draw_bars(
     domain = [names[name] for name in order]
     amounts = [float(totals[name]) for name in order]
     low, high = min(0.0, *amounts), max(0.0, *amounts)
-    scale = {"domainMin": low * (HEADROOM if low < 0 else 1), "domainMax": (high or 1.0) * HEADROOM, "nice": False}
+    room = 1.0 if horizontal else HEADROOM
+    scale = {"domainMin": low * (HEADROOM if low < 0 else 1), "domainMax": (high or 1.0) * room, "nice": False}
     place, length = ("y", "x") if horizontal else ("x", "y")
     number = quantity(data, value, list(amounts)) | {"field": "v", "scale": scale}
     if horizontal:
@@ -104,10 +105,8 @@ def draw_bars(
         "mark": text,
         "encoding": {place: encoding[place], length: number, "text": {"field": "t", "type": "nominal"}},
     }
-    height = {"step": 28} if horizontal else 280
-    return finish(
-        data, rows, [category, color or "", value], {"layer": [{"mark": bar, "encoding": encoding}, labels]}, height
-    )
+    body: Spec = {"layer": [{"mark": bar, "encoding": encoding}, labels]}
+    return finish(data, rows, [category, color or "", value], body, {"step": 28} if horizontal else 280)
 
 
 def draw_stacked(data: ChartData, x: str, value: str, series: str) -> Spec:
@@ -184,9 +183,6 @@ def draw_lines(
             color["legend"] = None
             layers.append(_line_ends(rows, x, value, series, order, present, encoding))
     body: Spec = {"layer": layers} if len(layers) > 1 else layers[0]
-    if len(layers) > 1:
-        # the names stand in the padding, right of the plot
-        body["padding"] = {"left": 2, "right": max(len(str(name)) for name in order) * 7 + 18, "top": 6, "bottom": 2}
     return finish(origin, rows.values, shown, body)
 
 

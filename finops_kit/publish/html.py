@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from finops_kit.perspectives.reading import DataAge, Figure, Reading, ResultTable
 from finops_kit.publish import numbers
+
+if TYPE_CHECKING:  # a viewer's kernel imports neither the perspectives nor pandas
+    from finops_kit.perspectives.reading import DataAge, Figure, Reading, ResultTable
 
 #: how a status is said in words, since colour alone says nothing to many readers
 STATUS_WORDS = {"good": "On target", "watch": "Watch", "bad": "Off target"}
@@ -48,13 +49,13 @@ def command(words: Iterable[str]) -> str:
 
 
 def trace_words(reading: Reading, measure: str, filters: dict[str, str]) -> list[str]:
-    """The command that lists the charges behind a figure: perspective, measure, period, version, filters."""
-    words = ["finops", "trace", reading.perspective, measure, "--period", f"{reading.period_start:%Y-%m}"]
+    """The command that lists the charges behind a figure: measure, period, scope, filters, version."""
+    words = ["finops", "trace", measure, "--period", f"{reading.period_start:%Y-%m}"]
     if reading.scope:
         words += ["--scope", reading.scope]
     for name, value in filters.items():
         words += ["--filter", f"{name}={value}"]
-    return [*words, "--as-of", str(reading.store_version)]
+    return [*words, "--currency", reading.currency, "--as-of", str(reading.store_version)]
 
 
 def details(summary: str, body: str, kind: str = "") -> str:
@@ -133,87 +134,117 @@ def figure_card(reading: Reading, figure: Figure) -> str:
     )
 
 
-def _is_number(column: pd.Series, unit: str) -> bool:
-    if unit:
-        return True
-    present = [value for value in column if not numbers.is_missing(value)]
-    return bool(present) and all(
-        isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present
-    )
+@dataclass(frozen=True)
+class Grid:
+    """A table to be shown: its rows as plain values, with the titles and units of its columns.
 
+    ``rows`` are those to be shown of ``total``; a column named like another with ``_why`` behind it holds
+    the reason of a missing value.
+    """
 
-def _column_head(table: ResultTable, name: str) -> str:
-    label = table.labels.get(name) or name.replace("_", " ")
-    unit = table.units.get(name, "")
-    shown = label[:1].upper() + label[1:]
-    if unit and unit.lower() not in label.lower():
-        return f'{text(shown)} <span class="fk-unit">{text(unit)}</span>'
-    return text(shown)
+    key: str
+    title: str
+    question: str
+    names: list[str]
+    rows: list[dict[str, Any]]
+    total: int
+    units: dict[str, str]
+    labels: dict[str, str]
+    empty_because: str = ""
 
-
-def table_html(
-    reading: Reading | None, table: ResultTable, columns: list[str] | None = None, rows: int | None = 25
-) -> str:
-    """A result table: caption with its question, units in the heads, numbers to the right, blanks explained."""
-    caption = (
-        f'<span class="fk-title">{text(table.title)}</span> <span class="fk-question">{text(table.question)}</span>'
-    )
-    if table.frame.empty:
-        reason = table.empty_because or "There is nothing to show for this period and scope."
-        return (
-            f'<section class="fk-tablebox" aria-label="{text(table.title)}"><p class="fk-caption">{caption}</p>'
-            f'<p class="fk-empty">{text(reason)}</p></section>'
+    def is_number(self, name: str) -> bool:
+        """Whether a column is set to the right: it has a unit, or only numbers."""
+        if self.units.get(name):
+            return True
+        present = [row[name] for row in self.rows if not numbers.is_missing(row[name])]
+        return bool(present) and all(
+            isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present
         )
-    names = columns or [name for name in table.frame.columns if not str(name).endswith("_why")]
-    frame = table.frame if rows is None else table.frame.head(rows)
-    numeric = {name: _is_number(table.frame[name], table.units.get(name, "")) for name in names}
-    head = "".join(
-        f'<th scope="col"{" class=fk-num" if numeric[name] else ""}>{_column_head(table, name)}</th>' for name in names
+
+    def head(self, name: str) -> str:
+        """The head of a column with its unit, which is left out where the title says it."""
+        label = self.labels.get(name) or name.replace("_", " ")
+        unit = self.units.get(name, "")
+        shown = label[:1].upper() + label[1:]
+        if unit and unit.lower() not in label.lower():
+            return f'{text(shown)} <span class="fk-unit">{text(unit)}</span>'
+        return text(shown)
+
+
+def _cell(grid: Grid, row: dict[str, Any], name: str, numeric: bool) -> tuple[str, bool]:
+    """One cell as HTML, and whether it is a blank that says no reason of its own."""
+    value = row[name]
+    if numbers.is_missing(value):
+        why = row.get(f"{name}_why")
+        if why and not numbers.is_missing(why):
+            return f'<span class="fk-blank">{numbers.MISSING}</span> <span class="fk-reason">{text(why)}</span>', False
+        return f'<span class="fk-blank">{numbers.MISSING}</span> <span class="fk-hidden">no value</span>', True
+    if numeric:
+        return text(numbers.format_number(value, grid.units.get(name, ""))), False
+    if "month" in name.lower() and numbers.is_month(value):
+        return text(numbers.format_month(value)), False
+    return text(numbers.format_cell(value)), False
+
+
+def grid_html(grid: Grid, after: str = "") -> str:
+    """A table: caption with its question, units in the heads, numbers to the right, blanks explained."""
+    title, question = text(grid.title), text(grid.question)
+    caption = f'<span class="fk-title">{title}</span> <span class="fk-question">{question}</span>'
+    opening = (
+        f'<section class="fk-tablebox" aria-label="{title}"><p class="fk-caption" aria-hidden="true">{caption}</p>'
     )
+    if not grid.rows:
+        reason = grid.empty_because or "There is nothing to show for this period and scope."
+        return f'{opening}<p class="fk-empty">{text(reason)}</p></section>'
+    numeric = {name: grid.is_number(name) for name in grid.names}
     blanks, body = False, []
-    for record in frame.to_dict("records"):
+    for row in grid.rows:
         cells = []
-        for place, name in enumerate(names):
-            value, unit = record[name], table.units.get(name, "")
-            if numbers.is_missing(value):
-                why = record.get(f"{name}_why")
-                known = not numbers.is_missing(why) and bool(why)
-                blanks = blanks or not known
-                shown = f'<span class="fk-blank">{numbers.MISSING}</span> ' + (
-                    f'<span class="fk-reason">{text(why)}</span>'
-                    if known
-                    else '<span class="fk-hidden">no value</span>'
-                )
-            elif numeric[name]:
-                shown = text(numbers.format_number(value, unit))
-            elif "month" in str(name).lower() and numbers.is_month(value):
-                shown = text(numbers.format_month(value))
-            else:
-                shown = text(numbers.format_cell(value))
-            if place == 0:
-                cells.append(f'<th scope="row">{shown}</th>')
-            else:
-                cells.append(f"<td{' class=fk-num' if numeric[name] else ''}>{shown}</td>")
+        for place, name in enumerate(grid.names):
+            shown, blank = _cell(grid, row, name, numeric[name])
+            blanks = blanks or blank
+            kind = " class=fk-num" if numeric[name] else ""
+            cells.append(f'<th scope="row">{shown}</th>' if place == 0 else f"<td{kind}>{shown}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
     notes = []
-    if len(frame) < len(table.frame):
-        notes.append(f"{len(frame):,} of {len(table.frame):,} rows; the result table {table.key}.parquet has them all.")
+    if len(grid.rows) < grid.total:
+        notes.append(f"{len(grid.rows):,} of {grid.total:,} rows; the result table {grid.key}.parquet has them all.")
     if blanks:
         notes.append(BLANK_NOTE)
-    after = "".join(f'<p class="fk-note">{text(note)}</p>' for note in notes)
-    if reading is not None and table.measure:
-        first = frame.iloc[0]
-        filters = {name: str(first[name]) for name in table.trace_by if name in frame.columns}
-        after += details(
+    heads = "".join(
+        f'<th scope="col"{" class=fk-num" if numeric[name] else ""}>{grid.head(name)}</th>' for name in grid.names
+    )
+    told = "".join(f'<p class="fk-note">{text(note)}</p>' for note in notes)
+    return (
+        f'{opening}<div class="fk-scroll" tabindex="0" role="region" aria-label="{title}, scrolls sideways">'
+        f'<table class="fk-table"><caption class="fk-hidden">{title}. {question}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{told}{after}</section>"
+    )
+
+
+def table_html(reading: Reading, table: ResultTable, columns: list[str] | None = None, rows: int | None = 25) -> str:
+    """A result table of a reading, with the command that traces a row."""
+    frame = table.frame if rows is None else table.frame.head(rows)
+    names = columns or [str(name) for name in table.frame.columns if not str(name).endswith("_why")]
+    grid = Grid(
+        table.key,
+        table.title,
+        table.question,
+        names,
+        [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")],
+        len(table.frame),
+        dict(table.units),
+        dict(table.labels),
+        table.empty_because,
+    )
+    after = ""
+    if table.measure and grid.rows:
+        first = grid.rows[0]
+        filters = {name: numbers.format_cell(first[name]) for name in table.trace_by if name in first}
+        after = details(
             "Trace a row",
-            f'<p class="fk-note">The first row, as an example; put another row\'s values in its place.</p>'
-            f"{command(trace_words(reading, table.measure, filters))}",
+            '<p class="fk-note">The first row, as an example; put another row\'s values in its place.</p>'
+            + command(trace_words(reading, table.measure, filters)),
             "fk-trace",
         )
-    return (
-        f'<section class="fk-tablebox" aria-label="{text(table.title)}">'
-        f'<p class="fk-caption" aria-hidden="true">{caption}</p>'
-        f'<div class="fk-scroll" tabindex="0" role="region" aria-label="{text(table.title)}, scrolls sideways">'
-        f'<table class="fk-table"><caption class="fk-hidden">{text(table.title)}. {text(table.question)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{after}</section>"
-    )
+    return grid_html(grid, after)

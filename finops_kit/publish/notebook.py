@@ -132,7 +132,7 @@ def footer(reading: Reading) -> Part:
     words = ["finops", "report", reading.perspective, "--period", f"{reading.period_start:%Y-%m}"]
     if reading.scope:
         words += ["--scope", reading.scope]
-    words += ["--as-of", str(reading.store_version)]
+    words += ["--currency", reading.currency, "--as-of", str(reading.store_version)]
     pairs = [
         ("Store version", html.text(reading.store_version)),
         ("As of", html.text(numbers.format_time(reading.version_time))),

@@ -71,6 +71,8 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
             array = pa.Array.from_pandas(column)
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
+        if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+            array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
         columns.append(pa.array([None] * len(array), pa.string()) if pa.types.is_null(array.type) else array)
         names.append(str(name))
     return pa.table(columns, names=names)

@@ -1,0 +1,105 @@
+"""Charts: valid against Vega-Lite's schema, without a colour of their own, exact in what they add up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from finops_kit.errors import UsageError
+from finops_kit.perspectives.reading import Reading, ResultTable
+from finops_kit.publish import charts
+from finops_kit.publish.theme import SERIES, vega_config
+
+
+def table(frame: pd.DataFrame, **units: str) -> ResultTable:
+    return ResultTable("t", "Title", "Question?", frame, units)
+
+
+def drawn(reading: Reading) -> dict[str, dict]:
+    t = reading.tables
+    made = {
+        "bars": charts.bars(t["top_services"], "service_id", "EffectiveCost", top=3),
+        "columns": charts.bars(t["top_services"], "team", "EffectiveCost", horizontal=False),
+        "split": charts.bars(t["top_services"], "service_id", "EffectiveCost", color="team"),
+        "stacked": charts.stacked(t["monthly"], "month", "EffectiveCost", "service_id"),
+        "lines": charts.lines(t["forecast"], "month", ["actual", "budget"]),
+        "series": charts.lines(t["monthly"], "month", value="EffectiveCost", series="service_id"),
+        "forecast": charts.forecast(t["forecast"], "month", "actual", "forecast", "low", "high", "budget"),
+        "burndown": charts.burndown(t["burndown"], "day", "spent", "budgeted"),
+        "bridge": charts.steps(t["bridge"], label="step", delta="amount", total="is_total"),
+        "steps": charts.steps(t["scaling"], "at", "nodes_before", "nodes_after"),
+        "scatter": charts.scatter(t["top_services"], "EffectiveCost", "change_pct", "service_id"),
+        "heatmap": charts.heatmap(t["monthly"], "month", "service_id", "EffectiveCost"),
+        "empty": charts.bars(t["empty"], "contract_id", "annual_commitment"),
+    }
+    return {name: chart.to_dict() for name, chart in made.items()}
+
+
+def test_every_form_is_valid_vega_lite(reading: Reading) -> None:
+    for spec in drawn(reading).values():
+        alt.Chart.from_dict(spec, validate=True)
+        assert spec["width"] == "container"
+
+
+def test_no_form_carries_a_colour(reading: Reading) -> None:
+    for name, spec in drawn(reading).items():
+        plain = str({key: value for key, value in spec.items() if key != "config"})
+        assert "#" not in plain.replace("https://", ""), name
+
+
+def test_light_and_dark_name_the_same_things() -> None:
+    light, dark = vega_config("light"), vega_config("dark")
+
+    def shape(value: object) -> object:
+        return {k: shape(v) for k, v in value.items()} if isinstance(value, dict) else type(value)
+
+    assert shape(light) == shape(dark)
+    assert not set(SERIES["light"]) & set(SERIES["dark"])
+
+
+def test_beyond_the_top_nothing_is_lost() -> None:
+    frame = pd.DataFrame({"service": list("abcdef"), "cost": [Decimal(n) for n in (60, 50, 40, 30, 20, 10)]})
+    spec = charts.bars(table(frame, cost="EUR"), "service", "cost", top=2).to_dict()
+    rows = next(iter(rows for rows in spec["datasets"].values() if "s" in rows[0]))
+    assert [(row["c"], row["v"]) for row in rows] == [("a", 60.0), ("b", 50.0), ("Other (4)", 100.0)]
+
+
+def test_a_bridge_ends_where_its_steps_lead() -> None:
+    frame = pd.DataFrame(
+        {"step": ["May", "Price", "Mix", "June"], "amount": [100, 30, -10, 120], "total": [1, 0, 0, 1]}
+    )
+    spec = charts.steps(table(frame, amount="EUR"), label="step", delta="amount", total="total").to_dict()
+    rows = next(iter(spec["datasets"].values()))
+    assert [(row["from"], row["to"]) for row in rows] == [(0, 100), (100, 130), (130, 120), (0, 120)]
+    assert [row["kind"] for row in rows] == ["total", "increase", "decrease", "total"]
+
+
+def test_more_rows_than_a_page_may_carry_are_refused() -> None:
+    frame = pd.DataFrame({"a": range(5001), "b": range(5001)})
+    with pytest.raises(UsageError, match="5,001 rows and a chart takes at most 5,000"):
+        charts.scatter(table(frame), "a", "b", "a")
+
+
+def test_an_unknown_column_is_named() -> None:
+    with pytest.raises(UsageError, match="column 'cots', which the table 't' does not have; it has service, cost"):
+        charts.bars(table(pd.DataFrame({"service": ["a"], "cost": [1]})), "service", "cots")
+
+
+def test_what_is_missing_is_no_zero(reading: Reading) -> None:
+    spec = charts.burndown(reading.tables["burndown"], "day", "spent", "budgeted").to_dict()
+    rows = max(spec["datasets"].values(), key=len)
+    assert rows[29]["spent"] is None
+    assert rows[29]["spent "] == "no value"
+
+
+def test_the_renderer_is_offline_and_saved_by_papermill(reading: Reading) -> None:
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+    bundle = charts.bars(reading.tables["top_services"], "service_id", "EffectiveCost")._repr_mimebundle_()
+    assert set(bundle) == {charts.VEGALITE_MIME, "text/plain"}
+    output = new_output("display_data", data=bundle)
+    nbformat.validate(new_notebook(cells=[new_code_cell("x", outputs=[output])]))

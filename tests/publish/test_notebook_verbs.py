@@ -1,0 +1,119 @@
+"""The verbs that show a reading: accessible, escaped, and honest about what is missing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+
+from finops_kit.errors import UsageError
+from finops_kit.perspectives.reading import Reading
+from finops_kit.publish import notebook as page
+from finops_kit.publish.result import RESULT_MIME, decode_table
+
+
+class Elements(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.found.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def html_of(part: page.Part) -> str:
+    return part.body
+
+
+def test_the_header_says_what_a_reader_judges_by(reading: Reading) -> None:
+    body = html_of(page.header(reading))
+    for said in (
+        "Controllers and the head of finance", "Finance", "June cost EUR 102,529.50", "June 2025", "everything",
+        "EUR 102,529.50", "41", "2025-07-02 06:30 UTC", "aws-cur", "kubernetes", "30 hours", "30 minutes", "never",
+        "This role owns", "Budgets and forecasts", "This role does not own", "Contract negotiation",
+    ):  # fmt: skip
+        assert said in body, said
+
+
+def test_figures_have_a_status_in_words_and_a_way_back(reading: Reading) -> None:
+    body = html_of(page.figures(reading))
+    assert ">Off target<" in body
+    assert ">On target<" in body
+    assert "finops trace effective_cost --period 2025-06" in body
+    assert "--as-of 41" in body
+    # a filter that would break out of the shell stays one quoted word
+    assert "&#x27;service_id=pay&quot;ments; rm -rf&#x27;" in body
+
+
+def test_a_missing_figure_says_why_and_is_no_zero(reading: Reading) -> None:
+    body = html_of(page.figures(reading, ["roi"]))
+    assert "—" in body
+    assert "No decision has been recorded yet" in body
+    assert "0.00" not in body
+
+
+def test_tables_are_accessible(reading: Reading) -> None:
+    elements = Elements(html_of(page.table(reading, "top_services"))).found
+    tags = [tag for tag, _ in elements]
+    assert tags.count("caption") == 1
+    heads = [attrs for tag, attrs in elements if tag == "th"]
+    assert {attrs["scope"] for attrs in heads} == {"col", "row"}
+    assert next(a for t, a in elements if a.get("role") == "region")["tabindex"] == "0"
+    numbers = [attrs for tag, attrs in elements if tag == "td" and attrs.get("class") == "fk-num"]
+    assert len(numbers) == 6 * 3
+
+
+def test_money_carries_its_currency_in_the_head(reading: Reading) -> None:
+    body = html_of(page.table(reading, "top_services"))
+    assert 'Effective cost <span class="fk-unit">EUR</span>' in body
+    assert ">48,210.25<" in body
+    assert "means that the store has no value here" in body
+
+
+def test_nothing_from_data_becomes_markup(reading: Reading) -> None:
+    for part in (
+        page.header(reading),
+        page.figures(reading),
+        page.table(reading, "top_services"),
+        page.footer(reading),
+    ):
+        assert "<script" not in part.body
+        assert "<b>on purpose" not in part.body
+        Elements(part.body)  # well-formed
+
+
+def test_a_long_table_says_what_it_leaves_out(reading: Reading) -> None:
+    assert "10 of 108 rows; the result table monthly.parquet has them all." in html_of(
+        page.table(reading, "monthly", rows=10)
+    )
+
+
+def test_an_empty_table_says_why(reading: Reading) -> None:
+    assert "No contract file has been ingested" in html_of(page.table(reading, "empty"))
+
+
+@pytest.mark.parametrize("ask", [lambda r: page.table(r, "nope"), lambda r: page.figures(r, ["nope"]),
+                                 lambda r: page.table(r, "monthly", columns=["nope"])])  # fmt: skip
+def test_an_unknown_name_is_refused_with_the_known_ones(reading: Reading, ask) -> None:
+    with pytest.raises(UsageError, match="it has"):
+        ask(reading)
+
+
+def test_the_footer_carries_the_result_without_loss(reading: Reading) -> None:
+    footer = page.footer(reading)
+    bundle = footer._repr_mimebundle_()
+    machine = bundle[RESULT_MIME]
+    assert Decimal(machine["reading"]["grand_total"]) == reading.grand_total
+    spend = decode_table(machine["arrow"]["top_services"])
+    assert pa.types.is_decimal(spend.schema.field("EffectiveCost").type)
+    assert sum(spend["EffectiveCost"].to_pylist()) == reading.tables["top_services"].frame["EffectiveCost"].sum()
+    assert "finops report finance --period 2025-06" in footer.body
+    assert reading.ledger_head in footer.body
