@@ -14,10 +14,14 @@ from finops_kit.errors import ColumnMissing, SourceRefused
 from finops_kit.ingest.report import FileReport
 from finops_kit.ingest.rows import Mode, append_rows
 from finops_kit.ingest.scan import Scan
+from finops_kit.ingest.snapshots import append_dump
+from finops_kit.normalize.aws_cur import plan_aws_cur
 from finops_kit.normalize.focus import plan_focus
 from finops_kit.normalize.plan import Plan
+from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.sources.files import SourceFile, inspect_file
 from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
+from finops_kit.sources.kubernetes import is_kubernetes
 from finops_kit.sources.layout import Layout, read_layouts
 from finops_kit.sources.parquet import read_columns
 from finops_kit.store import Writer
@@ -32,13 +36,20 @@ class Opened:
 
     def append(self, writer: Writer, mode: Mode, actor: str | None, details: dict[str, Any]) -> FileReport:
         """Append it as one batch."""
+        if self.known.name == "kubernetes":
+            return append_dump(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
         return append_rows(writer, self.scan, self.known, plan_of(self.known, self.scan), mode, actor, details)
 
 
 def plan_of(known: Format, scan: Scan) -> Plan:
     """The plan by which a file of this format becomes rows."""
-    header: Sequence[str] = scan.header
-    return plan_focus(header, scan.types)
+    if known.family == "focus":
+        return plan_focus(scan.header, scan.types)
+    if known.name == "aws-cur":
+        return plan_aws_cur(scan.header, scan.types)
+    if known.name == "inventory":
+        return plan_inventory(known, scan.header, scan.types)
+    return plan_reference(known, scan.header, scan.types)
 
 
 @contextmanager
@@ -58,7 +69,12 @@ def open_source(connection: duckdb.DuckDBPyConnection, path: Path, format: str |
         if scan.columns.rows == 0:
             raise SourceRefused(f"{source.name} has a header but no rows. Export it again.")
     elif source.kind == "json":
-        raise SourceRefused(f"{source.name} is JSON in no known format. Formats: {', '.join(FORMATS)}.")
+        if (forced is not None and forced.name != "kubernetes") or (forced is None and not is_kubernetes(source)):
+            expected = forced.title if forced else "a Kubernetes dump"
+            raise SourceRefused(f"{source.name} is JSON, but {expected} is expected. Formats: {', '.join(FORMATS)}.")
+        known = FORMATS["kubernetes"]
+    elif forced is not None and forced.name == "kubernetes":
+        raise SourceRefused(f"{source.name} is no JSON; {forced.title} is expected.")
     else:
         scan.layout, known = _layout(forced, source)
     scan.expected_digest = source.digest()

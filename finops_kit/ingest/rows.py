@@ -18,6 +18,7 @@ from finops_kit.errors import ReconciliationFailed, SourceRefused
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
+from finops_kit.normalize.reference import scope_sql
 from finops_kit.sources.control import read_amount, split_amount
 from finops_kit.sources.formats import Format
 from finops_kit.store import Batch, Writer
@@ -74,7 +75,9 @@ def _append(
             raise SourceRefused(_nothing_usable(scan, reasons))
         if plan.unused:
             batch.details["columns_not_used"] = list(plan.unused)
-        if plan.table == "charge":
+        if plan.table == "resource_snapshot":
+            _say_scope(batch, scan, plan)
+        elif plan.table == "charge":
             _deliver_bill(writer, batch, scan, plan, mode, held)
         else:
             _deliver_reference(batch, plan, known, mode, stored)
@@ -193,10 +196,16 @@ def _check_control(batch: Batch, scan: Scan, held: _Held) -> None:
 
 
 def _deliver_reference(batch: Batch, plan: Plan, known: Format, mode: Mode, stored: int) -> None:
-    if plan.table == "resource_snapshot":
-        return
     batch.insert(
         "delivery",
         "SELECT ? AS source_system, '' AS billing_account_id, ? AS dataset, ? AS mode, ?::BIGINT AS rows",
         [known.family, plan.table, mode("", None), stored],
     )
+
+
+def _say_scope(batch: Batch, scan: Scan, plan: Plan) -> None:
+    """Say what an inventory looked at, so that what is missing from a complete one counts as absent."""
+    try:
+        batch.insert("observation_scope", scope_sql(plan, scan.open(plan)))
+    finally:
+        scan.close()

@@ -17,6 +17,9 @@ UNREADABLE = "finops_kit: a row cannot be read"
 #: ... or with the engine's own, where a JSON object of tags names a key twice
 REPEATED_KEY = "Map keys must be unique"
 
+#: what exporters print for nothing in a column of numbers or times; in a text column it stands as it is
+NOTHING = "('None', 'null')"
+
 _EXPECTED = {
     MONEY: "a number of at most 14 digits before the point",
     QUANTITY: "a number of at most 20 digits before the point",
@@ -72,7 +75,7 @@ class Input:
             return stop if self.required else self.value
         if self.required:
             return f"coalesce({self.value}, {stop})"
-        return f"coalesce({self.value}, CASE WHEN {self.text} IS NOT NULL THEN {stop} END)"
+        return f"coalesce({self.value}, CASE WHEN {self.text} NOT IN {NOTHING} THEN {stop} END)"
 
 
 def _direct(given: Input) -> str | None:
@@ -170,10 +173,11 @@ class Plan:
         for given in self.inputs:
             label = _escaped(given.header or given.name)
             if given.required:
-                cases.append(f"WHEN \"{given.name}\" IS NULL AND ({given.text}) IS NULL THEN '{label}'")
-                reasons.append(f"WHEN \"{given.name}\" IS NULL AND ({given.text}) IS NULL THEN 'mandatory, but empty'")
+                empty = f'"{given.name}" IS NULL AND coalesce(({given.text}) IN {NOTHING}, true)'
+                cases.append(f"WHEN {empty} THEN '{label}'")
+                reasons.append(f"WHEN {empty} THEN 'mandatory, but empty'")
             if given.raw and given.kind not in (TEXT, TAGS):
-                bad = f'"{given.name}" IS NULL AND ({given.text}) IS NOT NULL'
+                bad = f'"{given.name}" IS NULL AND ({given.text}) NOT IN {NOTHING}'
                 expected = _escaped(_EXPECTED.get(given.kind, given.kind.lower()))
                 cases.append(f"WHEN {bad} THEN '{label}'")
                 reasons.append(f"WHEN {bad} THEN '''' || left({given.text}, 80) || ''' is not {expected}'")

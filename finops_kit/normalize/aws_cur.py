@@ -1,0 +1,225 @@
+"""AWS Cost and Usage Report (legacy) to FOCUS 1.2, rule by rule.
+
+Sources: AWS "Data dictionary" of the Cost and Usage Report (line item, pricing, reservation and savings plan
+details); AWS "FOCUS 1.2 with AWS columns" for what each FOCUS column holds; the amortised cost query of the
+AWS Well-Architected Labs (CUR query library, ``amortized_cost_by_charge_type.sql``) for EffectiveCost; FOCUS 1.2
+for allowed values.
+
+BilledCost is UnblendedCost on every line, so the sum equals the report's to the last decimal. That has a
+consequence for savings plans: covered usage is billed at its on-demand price and taken back by a negation line.
+Both are Usage here, so together they add nothing; AWS' own FOCUS export leaves the negation lines out and sets
+the covered line's BilledCost to 0, which gives the same total.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
+from finops_kit.normalize.aws_services import category_sql
+from finops_kit.normalize.plan import Input, Plan, unique_names
+from finops_kit.sources.formats import CUR_NEEDS, canonical
+
+#: columns that are read as numbers or times; every other one is text
+_TYPED = {
+    "lineItem/UnblendedCost": MONEY, "lineItem/UnblendedRate": MONEY, "lineItem/UsageAmount": QUANTITY,
+    "lineItem/NormalizedUsageAmount": QUANTITY, "pricing/publicOnDemandCost": MONEY,
+    "pricing/publicOnDemandRate": MONEY, "savingsPlan/SavingsPlanEffectiveCost": MONEY,
+    "savingsPlan/TotalCommitmentToDate": MONEY, "savingsPlan/UsedCommitment": MONEY,
+    "reservation/EffectiveCost": MONEY, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": MONEY,
+    "reservation/UnusedRecurringFee": MONEY, "lineItem/UsageStartDate": TIME, "lineItem/UsageEndDate": TIME,
+    "bill/BillingPeriodStartDate": TIME, "bill/BillingPeriodEndDate": TIME,
+}  # fmt: skip
+#: text columns that a FOCUS column takes over whole; they need no second place in x_Columns
+_TAKEN_WHOLE = (
+    "bill/InvoiceId", "bill/PayerAccountId", "lineItem/UsageAccountId", "lineItem/CurrencyCode",
+    "lineItem/LineItemDescription", "lineItem/ResourceId", "lineItem/AvailabilityZone", "product/sku",
+    "lineItem/UnblendedCost", "lineItem/UsageStartDate", "lineItem/UsageAmount", "bill/BillingPeriodStartDate",
+    "bill/BillingPeriodEndDate", "pricing/unit",
+)  # fmt: skip
+#: text columns that the rules below look at, and that x_Columns keeps as well
+_LOOKED_AT = (
+    "lineItem/LineItemType", "lineItem/ProductCode", "lineItem/UsageType", "lineItem/LegalEntity",
+    "bill/InvoicingEntity", "bill/BillingEntity", "product/ProductName", "product/servicename", "product/servicecode",
+    "product/productFamily", "product/instanceType", "product/region", "product/regionCode", "product/location",
+    "product/locationType", "pricing/RateCode", "pricing/RateId", "savingsPlan/SavingsPlanARN",
+    "reservation/ReservationARN", "reservation/SubscriptionId",
+)  # fmt: skip
+_TAG = re.compile(r"^(?:resourceTags/|resource_tags_)(?P<scope>user[:_]|aws[:_])?(?P<key>.+)$", re.IGNORECASE)
+
+
+def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
+    """The plan of one CUR file, slash or underscore headers, with or without resource ids.
+
+    Example
+    -------
+    >>> plan = plan_aws_cur(["line_item_unblended_cost", "product_vcpu"])
+    >>> plan.cost.raw, [key for key, _ in plan.extras]
+    ('c0', ['product_vcpu'])
+    """
+    engine_types = list(types) if types is not None else ["TEXT"] * len(header)
+    places: dict[str, int] = {}
+    for i, name in enumerate(header):
+        places.setdefault(canonical(name), i)
+
+    def given(name: str) -> Input:
+        place = places.get(canonical(name))
+        raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
+        shown = name if place is None else header[place]
+        return Input(name, raw, _TYPED.get(name, TEXT), comes, name in CUR_NEEDS, shown)
+
+    inputs = {name: given(name) for name in dict.fromkeys((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT))}
+    whole = {inputs[name].raw for name in _TAKEN_WHOLE if inputs[name].raw}
+    extras, tags = [], []
+    for i, (name, shown) in enumerate(zip(header, unique_names(list(header)), strict=True)):
+        text = Input(name, f"c{i}", TEXT, engine_types[i]).text
+        tag = _TAG.match(name)
+        if tag:
+            scope = (tag["scope"] or "").lower().replace("_", ":")
+            tags.append(((f"aws:{tag['key']}" if scope == "aws:" else tag["key"]).strip(), text))
+        elif f"c{i}" not in whole:
+            extras.append((shown or f"column {i + 1}", text))
+    return Plan(
+        "charge", "aws-cur", tuple(inputs.values()), _outputs(tags), tuple(extras),
+        cost=inputs["lineItem/UnblendedCost"], currency=inputs["lineItem/CurrencyCode"],
+    )  # fmt: skip
+
+
+_TYPE = '"lineItem/LineItemType"'
+_BILLED = '"lineItem/UnblendedCost"'
+_LIST = '"pricing/publicOnDemandCost"'
+_PLAN_ID = '"savingsPlan/SavingsPlanARN"'
+_RESERVATION = '"reservation/ReservationARN"'
+_COVERED = f"{_TYPE} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage')"
+_COMMITMENT_FEE = (
+    f"({_TYPE} IN ('SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee', 'RIFee') "
+    f"OR ({_TYPE} = 'Fee' AND {_RESERVATION} IS NOT NULL))"
+)
+_NEGATION = f"{_TYPE} = 'SavingsPlanNegation'"
+_ZERO = f"CAST(0 AS {MONEY})"
+
+#: Usage: metered lines. Negation takes covered usage back, so it stands on the same side. Fee: marketplace, support
+#: and upfront fees are purchases. Refund: money back for an earlier charge that the line does not name.
+CHARGE_CATEGORY = f"""CASE
+    WHEN {_TYPE} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation') THEN 'Usage'
+    WHEN {_TYPE} IN ('Fee', 'RIFee', 'SavingsPlanUpfrontFee', 'SavingsPlanRecurringFee') THEN 'Purchase'
+    WHEN {_TYPE} = 'Tax' THEN 'Tax'
+    WHEN {_TYPE} = 'Credit' THEN 'Credit'
+    ELSE 'Adjustment' END"""
+_CATEGORY = f"({CHARGE_CATEGORY})"
+
+#: Amortised cost: covered usage at its commitment rate; the fee of a commitment only by what was not used of it;
+#: negation and upfront fees nothing; every other line what it was billed.
+EFFECTIVE_COST = f"""CASE
+    WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce("savingsPlan/SavingsPlanEffectiveCost", {_ZERO})
+    WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce("reservation/EffectiveCost", {_ZERO})
+    WHEN {_TYPE} = 'SavingsPlanRecurringFee'
+    THEN coalesce("savingsPlan/TotalCommitmentToDate" - "savingsPlan/UsedCommitment", {_ZERO})
+    WHEN {_TYPE} = 'RIFee'
+    THEN coalesce("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", {_ZERO})
+       + coalesce("reservation/UnusedRecurringFee", {_ZERO})
+    WHEN {_NEGATION} OR {_COMMITMENT_FEE} THEN {_ZERO}
+    ELSE {_BILLED} END"""
+
+#: Before any discount. Negation takes back a billed amount, not a list price, which the covered line has already.
+LIST_COST = f"CASE WHEN {_NEGATION} THEN {_ZERO} ELSE coalesce({_LIST}, {_BILLED}) END"
+
+#: After negotiated discounts, without commitments: a reservation's covered line is billed 0, so its list price stands.
+CONTRACTED_COST = f"""CASE WHEN {_NEGATION} THEN {_ZERO}
+    WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce({_LIST}, {_BILLED})
+    ELSE {_BILLED} END"""
+
+CHARGE_FREQUENCY = f"""CASE WHEN {_CATEGORY} = 'Usage' THEN 'Usage-Based'
+    WHEN {_TYPE} IN ('RIFee', 'SavingsPlanRecurringFee') THEN 'Recurring' ELSE 'One-Time' END"""
+
+PRICING_CATEGORY = f"""CASE WHEN {_COVERED} THEN 'Committed'
+    WHEN {_CATEGORY} = 'Usage' AND contains("lineItem/UsageType", 'SpotUsage') THEN 'Dynamic'
+    WHEN {_CATEGORY} IN ('Usage', 'Purchase') THEN 'Standard' END"""
+
+#: The end of a fee's period is written as its last second; FOCUS wants the first moment after it.
+CHARGE_PERIOD_END = """CASE WHEN second("lineItem/UsageEndDate") = 59
+    THEN "lineItem/UsageEndDate" + INTERVAL 1 SECOND ELSE "lineItem/UsageEndDate" END"""
+
+_COMMITTED = f"({_COVERED} OR {_COMMITMENT_FEE})"
+_SAVINGS_PLAN = f"({_COMMITTED} AND {_PLAN_ID} IS NOT NULL)"
+_RESERVED = (
+    f'({_COMMITTED} AND {_PLAN_ID} IS NULL AND coalesce({_RESERVATION}, "reservation/SubscriptionId") IS NOT NULL)'
+)
+_REGION = """coalesce("product/regionCode", "product/region",
+    regexp_extract("lineItem/AvailabilityZone", '^([a-z]{2}(?:-[a-z]+)+-[0-9]+)[a-z]$', 1))"""
+_SERVICE = 'coalesce("product/ProductName", "product/servicename", "lineItem/ProductCode")'
+_METERED = f"({_CATEGORY} IN ('Usage', 'Purchase') AND \"lineItem/UsageAmount\" IS NOT NULL)"
+
+
+def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
+    """FOCUS column to SQL over the CUR's columns."""
+    code, family = '"lineItem/ProductCode"', '"product/productFamily"'
+    pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in _first_of_each(tags))
+    unit = """coalesce("pricing/unit", 'Units')"""
+    return {
+        "AvailabilityZone": '"lineItem/AvailabilityZone"',
+        "BilledCost": _BILLED,
+        "BillingAccountId": '"bill/PayerAccountId"',
+        "BillingAccountType": "'Payer Account'",
+        "BillingCurrency": 'trim("lineItem/CurrencyCode")',
+        "BillingPeriodStart": '"bill/BillingPeriodStartDate"',
+        "BillingPeriodEnd": '"bill/BillingPeriodEndDate"',
+        "ChargeCategory": CHARGE_CATEGORY,
+        "ChargeDescription": '"lineItem/LineItemDescription"',
+        "ChargeFrequency": CHARGE_FREQUENCY,
+        "ChargePeriodStart": '"lineItem/UsageStartDate"',
+        "ChargePeriodEnd": CHARGE_PERIOD_END,
+        "CommitmentDiscountCategory": f"CASE WHEN {_SAVINGS_PLAN} THEN 'Spend' WHEN {_RESERVED} THEN 'Usage' END",
+        "CommitmentDiscountId": f"CASE WHEN {_SAVINGS_PLAN} THEN {_PLAN_ID} "
+        f'WHEN {_RESERVED} THEN coalesce({_RESERVATION}, "reservation/SubscriptionId") END',
+        "CommitmentDiscountQuantity": f"CASE WHEN {_SAVINGS_PLAN} AND {_COVERED} "
+        f'THEN "savingsPlan/SavingsPlanEffectiveCost"::{QUANTITY} '
+        f"WHEN {_SAVINGS_PLAN} THEN {_BILLED}::{QUANTITY} "
+        f'WHEN {_RESERVED} THEN coalesce("lineItem/NormalizedUsageAmount", "lineItem/UsageAmount") END',
+        "CommitmentDiscountStatus": f"CASE WHEN {_COVERED} AND ({_SAVINGS_PLAN} OR {_RESERVED}) THEN 'Used' END",
+        "CommitmentDiscountType": f"CASE WHEN {_SAVINGS_PLAN} THEN 'Savings Plan' "
+        f"WHEN {_RESERVED} THEN 'Reserved Instance' END",
+        "CommitmentDiscountUnit": f'CASE WHEN {_SAVINGS_PLAN} THEN "lineItem/CurrencyCode" '
+        f'WHEN {_RESERVED} THEN CASE WHEN "lineItem/NormalizedUsageAmount" IS NOT NULL '
+        f"THEN 'Normalized Units' ELSE {unit} END END",
+        "ConsumedQuantity": f"CASE WHEN {_CATEGORY} = 'Usage' THEN \"lineItem/UsageAmount\" END",
+        "ConsumedUnit": f"CASE WHEN {_CATEGORY} = 'Usage' AND \"lineItem/UsageAmount\" IS NOT NULL THEN {unit} END",
+        "ContractedCost": CONTRACTED_COST,
+        "ContractedUnitPrice": f"CASE WHEN {_METERED} THEN coalesce(CASE WHEN {_TYPE} = 'DiscountedUsage' "
+        'THEN "pricing/publicOnDemandRate" END, "lineItem/UnblendedRate") END',
+        "EffectiveCost": EFFECTIVE_COST,
+        "InvoiceId": '"bill/InvoiceId"',
+        "InvoiceIssuerName": 'coalesce("bill/InvoicingEntity", "lineItem/LegalEntity", \'AWS\')',
+        "ListCost": LIST_COST,
+        "ListUnitPrice": f'CASE WHEN {_METERED} THEN "pricing/publicOnDemandRate" END',
+        "PricingCategory": PRICING_CATEGORY,
+        "PricingCurrency": 'trim("lineItem/CurrencyCode")',
+        "PricingQuantity": f'CASE WHEN {_METERED} THEN "lineItem/UsageAmount" END',
+        "PricingUnit": f"CASE WHEN {_METERED} THEN {unit} END",
+        "ProviderName": "'AWS'",
+        "PublisherName": "CASE WHEN \"bill/BillingEntity\" = 'AWS Marketplace' "
+        "THEN coalesce(\"lineItem/LegalEntity\", 'AWS Marketplace') ELSE 'AWS' END",
+        "RegionId": f"nullif({_REGION}, '')",
+        "RegionName": f"CASE WHEN nullif({_REGION}, '') IS NOT NULL THEN coalesce(\"product/location\", {_REGION}) END",
+        "ResourceId": '"lineItem/ResourceId"',
+        "ResourceName": """nullif(regexp_extract("lineItem/ResourceId", '([^/:]+)$', 1), '')""",
+        "ResourceType": f'CASE WHEN "lineItem/ResourceId" IS NOT NULL THEN coalesce({family}, {_SERVICE}) END',
+        "ServiceCategory": category_sql(code, family, 0),
+        "ServiceName": _SERVICE,
+        "ServiceSubcategory": category_sql(code, family, 1),
+        "SkuId": '"product/sku"',
+        "SkuMeter": '"lineItem/UsageType"',
+        "SkuPriceId": 'coalesce("pricing/RateCode", "pricing/RateId")',
+        "SubAccountId": '"lineItem/UsageAccountId"',
+        "SubAccountType": "CASE WHEN \"lineItem/UsageAccountId\" IS NOT NULL THEN 'Account' END",
+        "Tags": f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))" if pairs else "MAP {}",
+    }
+
+
+def _first_of_each(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """One expression per key: columns whose keys differ in blanks only give the first that is set."""
+    found: dict[str, list[str]] = {}
+    for key, text in tags:
+        found.setdefault(key, []).append(text)
+    return [(key, texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})") for key, texts in found.items()]
