@@ -50,6 +50,7 @@ def command(setting: Setting, seed: int, months: int, scale: float, out: str | N
 
 
 def _take_in_and_publish(setting: Setting, folder: Path, files: list[Path], result: dict[str, Any]) -> int:
+    from finops_kit.cli.ingest import tell_refusals
     from finops_kit.cli.progress import Progress
     from finops_kit.ingest import ingest_paths
     from finops_kit.perspectives.reading import PERSPECTIVES
@@ -58,16 +59,14 @@ def _take_in_and_publish(setting: Setting, folder: Path, files: list[Path], resu
 
     workspace = setting.workspace
     create_store(workspace)
-    with Progress("ingest", setting) as tell:
+    with Progress("", setting) as tell:
         report = ingest_paths(workspace, [str(file) for file in files], progress=tell)
     counted = {s: sum(file.status == s for file in report.files) for s in ("stored", "unchanged", "refused")}
     rows = sum(file.rows_stored for file in report.files if file.status == "stored")
     if not setting.json:
         said = ", ".join(f"{count} {status}" for status, count in counted.items() if count)
         click.echo(f"Took them in: {said}; {rows:,} new rows, store version {report.store_version}.")
-    for file in report.files:
-        if file.status == "refused":
-            click.echo(f"Error: {file.reason}", err=True)
+    tell_refusals(report)
     with Progress("report", setting) as tell:
         run = run_reports(workspace, PERSPECTIVES, progress=tell)
     result["ingest"] = {**counted, "rows_stored": rows, "store_version": report.store_version}

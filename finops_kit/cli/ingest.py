@@ -28,6 +28,10 @@ Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored).
 """
 
 
+#: of more refusals than these only the number is said
+REFUSALS_SHOWN = 20
+
+
 @finops_command("ingest", epilog=EPILOG)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
@@ -43,15 +47,13 @@ def command(setting: Setting, paths: tuple[str, ...], format_name: str | None, a
     from finops_kit.ingest import ingest_paths
 
     _check_format(format_name)
-    with Progress("ingest", setting) as tell:
+    with Progress("", setting) as tell:
         report = ingest_paths(setting.workspace, list(paths), format=format_name, actor=actor, progress=tell)
     if setting.json:
         print_json(report.as_dict())
-        for file in report.files:
-            if file.status == "refused":
-                click.echo(f"Error: {file.reason}", err=True)
     else:
         show(report)
+    tell_refusals(report)
     return 3 if any(file.status == "refused" for file in report.files) else 0
 
 
@@ -70,7 +72,7 @@ def _check_format(name: str | None) -> None:
 
 
 def show(report: IngestReport) -> None:
-    """The result for people: one line a file, then the sum; refusals on stderr."""
+    """The result for people: one line a file, then the sum."""
     from finops_kit.cli.tables import money, text_table
 
     rows = [
@@ -81,12 +83,18 @@ def show(report: IngestReport) -> None:
     ]  # fmt: skip
     if rows:
         headers = ["file", "format", "status", "read", "stored", "quarantined", "BilledCost"]
-        click.echo(text_table(headers, rows))
+        click.echo(text_table(headers, rows, widest=100))
     statuses = [file.status for file in report.files]
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
     if any(file.rows_quarantined for file in report.files):
         click.echo('Quarantined rows: finops sql "FROM quarantine SELECT source_file, source_row, reason"')
-    for file in report.files:
-        if file.status == "refused":
-            click.echo(f"Error: {file.reason}", err=True)
+
+
+def tell_refusals(report: IngestReport) -> None:
+    """Every refused file in a sentence on stderr; of very many the first."""
+    refused = [file for file in report.files if file.status == "refused"]
+    for file in refused[:REFUSALS_SHOWN]:
+        click.echo(f"Error: {file.reason}", err=True)
+    if len(refused) > REFUSALS_SHOWN:
+        click.echo(f"Error: {len(refused) - REFUSALS_SHOWN} more files were refused; --json lists all.", err=True)

@@ -62,7 +62,7 @@ class Progress:
         turn = 0
         while True:
             elapsed = time.monotonic() - self._began
-            text = f"{self._label}: {self._message}" if self._message else self._label
+            text = ": ".join(part for part in (self._label, self._message) if part)
             if self._terminal:
                 self._write(f"\r\x1b[2K{_SPINNER[turn % len(_SPINNER)]} {text[:100]} ({elapsed:.0f} s)")
                 self._said = text

@@ -12,9 +12,8 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
-from finops_kit.settings import Workspace
 from finops_kit.store.finding import Finding
-from finops_kit.store.lake import LAKE, attach, connect
+from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
 from finops_kit.store.reader import Reader
 from finops_kit.store.writer import LEDGER, SOURCE_TABLES
@@ -56,8 +55,7 @@ def chain(entries: Sequence[Entry], expected_head: str | None = None) -> Iterato
 def _duplicates(entries: Sequence[Entry]) -> Iterator[Finding]:
     batches: dict[str, int] = {}
     contents: dict[tuple[str, str], int] = {}
-    for entry in entries:
-        number = entry["entry"]
+    for number, entry in enumerate(entries, start=1):
         if (first := batches.setdefault(entry["batch_id"], number)) != number:
             yield Finding("duplicate batch", f"batch {entry['batch_id']}", "one entry", f"entries {first} and {number}")
         if entry["kind"] != "ingest" or not entry["source_hash"]:
@@ -133,21 +131,19 @@ def data_files(
 
 def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding]:
     root, listed = reader.workspace.data, set()
-    for table in TABLES:
-        if table == LEDGER:
-            continue
-        for path, deletes in reader.connection.execute(
-            f"SELECT data_file, delete_file FROM ducklake_list_files('{LAKE}', '{table}', snapshot_version => ?)",
-            [reader.version],
-        ).fetchall():
-            name = _inside(root, path)
-            listed.add(name)
-            if name not in proved:
-                yield Finding("catalogue", f"{table}: {name}", "a ledger entry that proves it", "none")
-            if deletes:
-                yield Finding(
-                    "catalogue", f"{table}: {name}", "no deleted rows", f"rows deleted by {Path(deletes).name}"
-                )
+    lists = " UNION ALL ".join(
+        f"SELECT '{table}', data_file, delete_file FROM ducklake_list_files('{LAKE}', '{table}', snapshot_version => {v})"
+        for table in TABLES
+        if table != LEDGER
+        for v in [int(reader.version)]
+    )
+    for table, path, deletes in reader.connection.execute(lists).fetchall():
+        name = _inside(root, path)
+        listed.add(name)
+        if name not in proved:
+            yield Finding("catalogue", f"{table}: {name}", "a ledger entry that proves it", "none")
+        if deletes:
+            yield Finding("catalogue", f"{table}: {name}", "no deleted rows", f"rows deleted by {Path(deletes).name}")
     for name in sorted(proved.keys() - listed):
         yield Finding("catalogue", name, "listed at this version, as the ledger says", "not listed: its rows are gone")
 
@@ -161,16 +157,18 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
     """Count the rows of each batch, and add up its charges, against what its entry says."""
     findings: list[Finding] = []
     by_batch: dict[str, dict[str, int]] = defaultdict(dict)
-    for table in TABLES:
-        if table == LEDGER:
-            continue
-        try:
-            for batch, rows in reader.connection.execute(
-                f"SELECT batch_id, count(*) FROM {LAKE}.{table} GROUP BY 1"
-            ).fetchall():
-                by_batch[str(batch)][table] = int(rows)
-        except duckdb.Error as error:
-            findings.append(Finding("rows", table, "a table that can be counted", _brief(error)))
+    counted = [table for table in TABLES if table != LEDGER]
+    try:
+        rows_of = reader.connection.execute(" UNION ALL ".join(map(_count_sql, counted))).fetchall()
+    except duckdb.Error:
+        rows_of = []
+        for table in counted:
+            try:
+                rows_of += reader.connection.execute(_count_sql(table)).fetchall()
+            except duckdb.Error as error:
+                findings.append(Finding("rows", table, "a table that can be counted", _brief(error)))
+    for table, batch, count in rows_of:
+        by_batch[str(batch)][table] = int(count)
     if findings:  # what cannot be read cannot be counted either; its files are named above
         return 0, findings
     for entry in entries:
@@ -187,10 +185,11 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
         strays = ", ".join(f"{count} in {table}" for table, count in sorted(rows.items()))
         findings.append(Finding("rows", f"batch {batch}", "a ledger entry", f"none, but rows: {strays}"))
     findings += _sums(reader, entries)
-    total = reader.connection.execute(
-        " UNION ALL ".join(f"SELECT count(*) FROM {LAKE}.{table}" for table in sorted(SOURCE_TABLES))
-    ).fetchall()
-    return sum(int(row[0]) for row in total), findings
+    return sum(int(count) for table, _, count in rows_of if table in SOURCE_TABLES), findings
+
+
+def _count_sql(table: str) -> str:
+    return f"SELECT '{table}', batch_id, count(*) FROM {LAKE}.{table} GROUP BY batch_id"
 
 
 def _sums(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -224,24 +223,18 @@ def _amounts(text: str | None) -> dict[str, Decimal]:
     return {currency: Decimal(amount) for currency, amount in json.loads(text or "{}").items()}
 
 
-def orphans(workspace: Workspace) -> list[str]:
+def orphans(reader: Reader) -> list[str]:
     """Files in the data folder that no version of the store knows: leftovers of a killed ingest, or one under way."""
-    root = workspace.data
+    root = reader.workspace.data
     on_disk = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    connection = connect(threads=1)
     try:
-        attach(connection, workspace)
-        known = {
-            _inside(root, path)
-            for table in TABLES
-            for (path,) in connection.execute(
-                f"SELECT data_file FROM ducklake_list_files('{LAKE}', '{table}')"
-            ).fetchall()
-        }
-        entries = connection.execute(f"SELECT data_files FROM {LAKE}.{LEDGER}").fetchall()
+        listed = reader.connection.execute(  # the catalogue itself, so that versions newer than the reader's count
+            "SELECT s.path || t.path || f.path FROM {m}.ducklake_data_file f JOIN {m}.ducklake_table t USING (table_id) "
+            "JOIN {m}.ducklake_schema s USING (schema_id)".format(m=f"__ducklake_metadata_{LAKE}")
+        ).fetchall()
+        known = {str(path) for (path,) in listed}
+        entries = reader.connection.execute(f"SELECT data_files FROM {LAKE}.{LEDGER}").fetchall()
         known |= {file["path"] for (files,) in entries for file in json.loads(files or "[]")}
     except duckdb.Error:
         return []  # what cannot be read is named by the checks above
-    finally:
-        connection.close()
     return sorted(on_disk - known)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from finops_kit.errors import StoreError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
@@ -61,7 +62,13 @@ def view_definitions(live: Sequence[Segment] = ()) -> dict[str, str]:
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """Make the views in a connection that has the lake attached; returns their names."""
-    views = view_definitions(live_segments(connection))
-    for name, select in views.items():
-        connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {select}")
+    try:
+        views = view_definitions(live_segments(connection))
+        for name, select in views.items():
+            connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {select}")
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise StoreError(
+            f"The store lacks what this version of finops reads ({str(error).splitlines()[0]}). "
+            "`finops init` adds tables that are missing; if somebody changed the store, restore it from a copy."
+        ) from error
     return tuple(views)

@@ -1,0 +1,457 @@
+"""The SQL door: what it answers, what it refuses, and that nothing gets past it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finops_kit.errors import FinopsError, QueryRefused, QueryTooLarge, UsageError, VersionUnknown
+from finops_kit.settings import Workspace
+from finops_kit.store import open_reader
+from finops_kit.store.door import _bytes, jsonable, lock_down, run_sql
+from finops_kit.store.statement import OWN_NAME, judge
+from finops_kit.store.views import view_definitions
+
+TABLES = tuple(view_definitions())
+
+
+def ask(workspace: Workspace, statement: str, **options: object) -> list[dict[str, object]]:
+    with run_sql(workspace, statement, **options) as answer:  # type: ignore[arg-type]
+        return list(answer.records())
+
+
+#: each is refused before it runs; {lake} is the data folder
+HOSTILE = r"""
+INSERT INTO charge SELECT * FROM charge
+INSERT INTO lake.charge SELECT * FROM lake.charge
+UPDATE charge SET BilledCost = 0
+UPDATE lake.charge SET BilledCost = 0 RETURNING *
+DELETE FROM charge
+DELETE FROM lake.ledger
+TRUNCATE lake.ledger
+MERGE INTO lake.charge USING charge ON true WHEN MATCHED THEN DELETE
+CREATE TABLE t AS SELECT 1
+CREATE TEMP TABLE t AS SELECT 1
+CREATE TEMPORARY VIEW charge AS SELECT 1
+CREATE OR REPLACE VIEW charge AS SELECT 1
+CREATE MACRO f(x) AS x
+CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')
+CREATE SEQUENCE s
+DROP TABLE lake.charge
+DROP VIEW charge
+ALTER TABLE lake.charge ADD COLUMN x INT
+COMMENT ON TABLE lake.charge IS 'x'
+COPY charge TO '{lake}/x.csv'
+COPY (SELECT 1) TO '/tmp/x.parquet'
+COPY lake.charge FROM '/etc/passwd'
+EXPORT DATABASE '{lake}'
+IMPORT DATABASE '{lake}'
+ATTACH '{lake}/x.db'
+ATTACH ':memory:' AS m
+ATTACH 'ducklake:sqlite:{lake}/../catalogue.sqlite' AS other
+DETACH lake
+USE lake
+INSTALL httpfs
+LOAD httpfs
+FORCE INSTALL spatial FROM community
+SET threads = 1
+SET enable_external_access = true
+SET VARIABLE x = 1
+RESET memory_limit
+PRAGMA database_list
+PRAGMA show_tables
+PRAGMA memory_limit='10GB'
+PRAGMA enable_profiling
+PRAGMA table_info('charge')
+CALL pragma_version()
+CALL lake.set_commit_message('a', 'b')
+CALL ducklake_delete_orphaned_files('lake')
+CALL lake.merge_adjacent_files()
+CHECKPOINT
+VACUUM
+ANALYZE
+BEGIN
+COMMIT
+ROLLBACK
+PREPARE p AS SELECT 1
+EXECUTE p
+DEALLOCATE p
+EXPLAIN DELETE FROM lake.charge
+EXPLAIN ANALYZE INSERT INTO lake.charge SELECT * FROM charge
+EXPLAIN COPY charge TO '/tmp/x'
+/* SELECT */ DELETE FROM charge
+-- SELECT 1\nDROP VIEW charge
+SELECT 1; SELECT 2
+SELECT 1; DROP VIEW charge
+SELECT 1;;;COPY charge TO '/tmp/x'
+SELECT 1 /* ; */ ; /* ; */ SET threads = 1
+FROM '/etc/passwd'
+FROM 'x.parquet'
+FROM "{lake}/main/charge/x.parquet"
+SELECT * FROM 'https://example.org/x.parquet'
+SELECT * FROM 's3://bucket/*.parquet'
+FROM read_csv('/etc/passwd')
+FROM read_csv_auto('/etc/passwd')
+FROM READ_CSV('/etc/passwd')
+FROM "read_csv"('/etc/passwd')
+FROM system.main.read_csv('/etc/passwd')
+FROM main.range(3)
+FROM read_text('/etc/passwd')
+FROM read_blob('{lake}/../catalogue.sqlite')
+FROM read_parquet('{lake}/**/*.parquet')
+FROM parquet_scan('{lake}/**/*.parquet')
+FROM parquet_metadata('{lake}/**/*.parquet')
+FROM parquet_schema('x')
+FROM parquet_kv_metadata('x')
+FROM read_json('x')
+FROM read_json_auto('x')
+FROM read_ndjson('x')
+FROM read_duckdb('x')
+FROM glob('/**')
+FROM sniff_csv('/etc/passwd')
+FROM sqlite_scan('{lake}/../catalogue.sqlite', 'ducklake_data_file')
+FROM sqlite_query('lake', 'select 1')
+FROM sqlite_attach('x')
+FROM query('SELECT 1')
+FROM query_table('/etc/passwd')
+FROM query_table(['charge'])
+FROM duckdb_settings()
+FROM duckdb_secrets()
+FROM duckdb_databases()
+FROM duckdb_logs
+FROM duckdb_tables
+FROM duckdb_views
+FROM sqlite_master
+FROM pragma_database_list
+FROM pg_catalog.pg_tables
+FROM information_schema.tables
+FROM ducklake_snapshots('lake')
+FROM ducklake_list_files('lake', 'charge')
+FROM lake.snapshots()
+FROM ducklake_table_info('lake')
+FROM ducklake_table_changes('lake', 'main', 'charge', 0, 2)
+FROM which_secret('s3://x', 's3')
+FROM pragma_storage_info('charge')
+FROM test_all_types()
+FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))
+FROM arrow_scan(1, 2, 3)
+FROM python_map_function(1)
+FROM __ducklake_metadata_lake.ducklake_data_file
+FROM "__ducklake_metadata_lake"."main"."ducklake_encryption_key"
+FROM lake.charge
+FROM lake.main.ledger
+FROM memory.main.charge
+FROM temp.charge
+FROM charge AT (VERSION => 1)
+FROM charge AT (TIMESTAMP => now())
+SELECT getenv('HOME')
+SELECT GETENV('HOME')
+SELECT "getenv"('HOME')
+SELECT system.main.getenv('HOME')
+SELECT getvariable('x')
+SELECT current_setting('temp_directory')
+SELECT current_query()
+SELECT write_log('x')
+SELECT nextval('s')
+SELECT sleep_ms(1000)
+SELECT pg_sleep(10)
+SELECT json_serialize_plan('FROM read_csv(''x'')')
+SELECT pg_get_viewdef(1)
+SELECT (SELECT max(content) FROM read_text('/etc/passwd'))
+SELECT 1 WHERE EXISTS (FROM read_text('/etc/passwd'))
+SELECT * FROM charge ORDER BY (SELECT getenv('HOME'))
+SELECT * FROM charge LIMIT (SELECT count(*) FROM glob('/*'))
+SELECT CASE WHEN true THEN getenv('HOME') END
+SELECT list_transform([1], x -> getenv('HOME'))
+SELECT [getenv(x) FOR x IN ['HOME']]
+SELECT sum(1) OVER (ORDER BY getenv('HOME')) FROM charge
+SELECT 1 FROM charge GROUP BY getenv('HOME')
+SELECT 1 FROM charge QUALIFY row_number() OVER () = length(getenv('HOME'))
+SELECT 'HOME'.getenv()
+SELECT * FROM charge JOIN read_csv('x') USING (a)
+SELECT * FROM charge, LATERAL (FROM read_csv('x'))
+SELECT * FROM charge ASOF JOIN 'x.parquet' USING (a)
+SELECT 1 UNION ALL FROM read_csv('x')
+SELECT 1 EXCEPT (SELECT 2 FROM 'x.csv')
+VALUES ((SELECT getenv('HOME')))
+WITH a AS (FROM read_csv('x')) FROM a
+WITH a AS MATERIALIZED (FROM 'x.csv') SELECT 1
+WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r, 'x.csv') FROM r
+WITH "x.parquet" AS (SELECT 1) FROM "x.parquet"
+WITH duckdb_settings AS (FROM duckdb_settings) FROM duckdb_settings
+WITH a AS (FROM sqlite_master), sqlite_master AS (SELECT 1) FROM a
+WITH "/etc/passwd" AS (SELECT 1) SELECT 1
+DESCRIBE FROM read_csv('/etc/passwd')
+DESCRIBE '/etc/passwd'
+SUMMARIZE 'x.parquet'
+SUMMARIZE FROM read_csv('x')
+SHOW ALL TABLES
+SHOW TABLES FROM lake
+SHOW DATABASES
+SHOW VARIABLES
+FROM (SHOW ALL TABLES)
+FROM (SHOW DATABASES)
+PIVOT charge ON ServiceName USING sum(BilledCost)
+PIVOT read_csv('x') ON a IN (1) USING sum(b)
+FROM (PIVOT 'x.csv' ON a IN (1) USING sum(b))
+SELECT ?
+SELECT $1
+SELECT $name
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("statement", HOSTILE)
+def test_hostile_statements_are_refused(statement: str, prepared: Workspace) -> None:
+    written = statement.replace("{lake}", prepared.data.as_posix()).replace("\\n", "\n")
+    with pytest.raises((QueryRefused, UsageError)) as refused:
+        judge(written, TABLES)
+    said = str(refused.value)
+    assert "\n" not in said and len(said) < 500
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(HOSTILE) >= 60 and len(set(HOSTILE)) == len(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ＳＥＬＥＣＴ 1",  # full-width letters are no keywords
+        "SEL\u200bECT 1",
+        "SELECT 1\u0000; DROP VIEW charge",
+        "SELECT '\ud800'",
+        "FROM \u202ecsv.x\u202c",
+        "FROM read\u2024csv('x')",
+        "FROM réad_csv('x')",
+        "SELECT 1 \u037e DROP VIEW charge",
+    ],
+)
+def test_unicode_hides_nothing(statement: str) -> None:
+    with pytest.raises((QueryRefused, UsageError)):
+        judge(statement, TABLES)
+
+
+@pytest.mark.parametrize("depth", [50, 2000, 60_000])
+def test_deep_nesting_is_refused_or_answered_but_never_breaks(depth: int) -> None:
+    try:
+        judge("SELECT " + "(" * depth + "1" + ")" * depth, TABLES)
+    except FinopsError as error:
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_judged_with_a_sentence(text: str) -> None:
+    try:
+        judge(text, TABLES)
+    except FinopsError as error:
+        assert str(error)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["read_csv('x')", "'x.parquet'", "lake.charge", "duckdb_settings()", "sqlite_master"]),
+    st.sampled_from(["FROM {}", "SELECT * FROM {} LIMIT 1", "SELECT (SELECT count(*) FROM {})", "DESCRIBE FROM {}",
+                     "WITH a AS (FROM {}) FROM a", "FROM charge JOIN {} ON true", "EXPLAIN FROM {}"]),
+    st.sampled_from(["{}", "/* {{ */ {}", "{} -- x", "  {} ;  ", "-- a\n{}"]),
+)  # fmt: skip
+def test_no_wrapping_lets_a_forbidden_source_through(source: str, shape: str, dress: str) -> None:
+    with pytest.raises((QueryRefused, UsageError)):
+        judge(dress.format(shape.format(source)), TABLES)
+
+
+def test_no_name_of_the_system_can_be_taken_for_ones_own() -> None:
+    with duckdb.connect() as connection:
+        system = connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name IN ('main', 'pg_catalog')"
+        ).fetchall()  # the schemas that are searched for a bare name
+    assert len(system) > 20
+    assert not [name for (name,) in system if OWN_NAME.match(name)]
+
+
+# What is let through
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1",
+        "select 1;",
+        "SELECT 1 -- ; DROP VIEW charge",
+        "/* a */ FROM charge",
+        "FROM charge SELECT count(*)",
+        "TABLE charge",
+        "VALUES (1), (2)",
+        "WITH a AS (FROM charge) FROM a",
+        'WITH RECURSIVE "Maß" AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM "Maß" WHERE n < 3) FROM Maß',
+        "DESCRIBE charge",
+        "DESCRIBE SELECT 1",
+        "SUMMARIZE budget",
+        "SHOW TABLES",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE FROM charge",
+        "PIVOT charge ON ServiceName IN ('a') USING sum(BilledCost)",
+        "SELECT Tags['team'] FROM charge",
+        "FROM range(3)",
+        "SELECT unnest([1, 2])",
+        "SELECT sum(BilledCost) FILTER (ServiceName = 'DROP TABLE') FROM CHARGE",
+    ],
+)
+def test_questions_are_answered(statement: str, prepared: Workspace) -> None:
+    assert ask(prepared, statement) is not None
+
+
+def test_only_the_newest_delivery_is_current_and_all_are_in_the_history(prepared: Workspace) -> None:
+    (row,) = ask(prepared, "SELECT count(*) AS n, sum(BilledCost) AS billed FROM charge")
+    assert row["n"] == 4 and Decimal(str(row["billed"])) == Decimal("31.5")  # batch 6: 4 x 6 + 1.25 x (0+1+2+3)
+    (row,) = ask(prepared, "SELECT count(*) AS n, count(DISTINCT batch_id) AS batches FROM charge_history")
+    assert row == {"n": 24, "batches": 6}
+    (row,) = ask(prepared, "FROM charge_history SELECT recorded_at, batch_id, source_file, source_row LIMIT 1")
+    assert str(row["recorded_at"]).endswith("Z") and row["source_file"] == "bill-1.csv"
+
+
+def test_as_of_a_version_is_what_was_known_then(prepared: Workspace) -> None:
+    (then,) = ask(prepared, "SELECT sum(BilledCost) AS billed FROM charge", as_of=2)
+    assert Decimal(str(then["billed"])) == Decimal("11.5")  # batch 1
+    with pytest.raises(VersionUnknown):
+        ask(prepared, "SELECT 1", as_of=999)
+
+
+def test_values_survive_json_without_loss(prepared: Workspace) -> None:
+    (row,) = ask(
+        prepared,
+        "SELECT 0.000000000000000000000001::DECIMAL(38,24) AS tiny, 170141183460469231731687303715884105727::HUGEINT "
+        "AS huge, MAP {'a': 'b'} AS m, {'x': [1.50, 2.25]} AS s, '\\x01\\xFF'::BLOB AS b, 'nan'::DOUBLE AS n, NULL "
+        "AS e, TIMESTAMPTZ '2026-03-01 01:00:00+02' AS t, DATE '2026-03-01' AS d, INTERVAL 90 SECONDS AS i, true "
+        "AS yes, 1 AS a, 2 AS a",
+    )
+    assert row == {
+        "tiny": "0.000000000000000000000001", "huge": 170141183460469231731687303715884105727, "m": {"a": "b"},
+        "s": {"x": ["1.50", "2.25"]}, "b": "01ff", "n": "nan", "e": None, "t": "2026-02-28T23:00:00Z",
+        "d": "2026-03-01", "i": "PT90S", "yes": True, "a": 1, "a_2": 2,
+    }  # fmt: skip
+    assert json.loads(json.dumps(row)) == row
+
+
+def test_rows_stop_where_asked_and_it_is_said(prepared: Workspace) -> None:
+    with run_sql(prepared, "FROM range(5000)", max_rows=1200) as answer:
+        assert len(list(answer)) == 1200 and answer.truncated
+    with run_sql(prepared, "FROM range(1200)", max_rows=1200) as answer:
+        assert len(list(answer)) == 1200 and not answer.truncated
+
+
+def test_rows_stream(prepared: Workspace) -> None:
+    began = time.monotonic()
+    with run_sql(prepared, "SELECT range, repeat('x', 100) FROM range(10000000000)") as answer:
+        rows = iter(answer)
+        assert [next(rows)[0] for _ in range(5000)] == list(range(5000))
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELEC 1", "no SQL"),
+        ("", "no statement"),
+        ("-- nothing", "no statement"),
+        ("FROM chrage", "Did you mean charge?"),
+        ("SELECT BiledCost FROM charge", "BilledCost"),
+        ("SELECT CAST('a' AS INT)", "Could not convert"),
+        ("SELECT error('own words')", "own words"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(statement: str, said: str, prepared: Workspace) -> None:
+    with pytest.raises(UsageError, match=said) as error:
+        ask(prepared, statement)
+    assert "\n" not in str(error.value)
+
+
+# The walls behind the judgement
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "FROM read_text('/etc/passwd')",
+        "FROM glob('/etc/*')",
+        "COPY (SELECT 1) TO '/tmp/door-leak.csv'",
+        "SET threads = 1",
+        "SET enable_external_access = true",
+        "INSERT INTO lake.budget SELECT * FROM lake.budget",
+        "DELETE FROM lake.ledger",
+        "LOAD '/tmp/x.duckdb_extension'",
+        "FROM somewhere_in_python",
+    ],
+)
+def test_the_connection_itself_refuses(statement: str, prepared: Workspace) -> None:
+    somewhere_in_python = [1]
+    with open_reader(prepared) as reader:
+        lock_down(reader.connection, prepared)
+        with pytest.raises(duckdb.Error):
+            reader.connection.execute(statement).fetchall()
+    assert somewhere_in_python and not Path("/tmp/door-leak.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM range(1000000000000)",
+        "SELECT count(*) FROM charge_history a, charge_history b, charge_history c, range(1000000000)",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+    ],
+)
+def test_time_is_bounded(statement: str, prepared: Workspace) -> None:
+    began = time.monotonic()
+    with pytest.raises(QueryTooLarge, match="longer than 1 s"):
+        ask(prepared, statement, timeout_seconds=1)
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT list(i) FROM range(1000000000) t(i)",
+        "SELECT range FROM range(200000000) ORDER BY hash(range)",
+        "SELECT string_agg(i::VARCHAR) FROM range(1000000000) t(i)",
+    ],
+)
+def test_memory_is_bounded(statement: str, prepared: Workspace) -> None:
+    with pytest.raises(QueryTooLarge, match="memory"):
+        ask(prepared, statement, memory_limit="200MB")
+
+
+def test_one_value_cannot_take_the_machine(prepared: Workspace) -> None:
+    """A single function call is not counted by the engine; the process limit of the command line is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "finops_kit.cli", "sql", "--memory", "200MB", "--timeout", "60",
+         "SELECT list_sort(list_reverse(range(100000000)))"],
+        env={**os.environ, "FINOPS_WORKSPACE": str(prepared.root)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 5, done.stderr
+    assert "memory" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_nothing_is_left_behind(copied: Workspace) -> None:
+    before = {path: path.stat().st_size for path in copied.data.rglob("*")}
+    ask(copied, "SELECT * FROM charge_history ORDER BY BilledCost")
+    assert {path: path.stat().st_size for path in copied.data.rglob("*")} == before
+
+
+def test_amounts_of_memory_are_read() -> None:
+    assert (_bytes("1GB"), _bytes("1GiB"), _bytes("10"), _bytes("0.5 kb")) == (10**9, 2**30, 10, 500)
+    with pytest.raises(UsageError):
+        _bytes("lots")
+
+
+def test_infinite_times_and_sets_are_words() -> None:
+    assert jsonable(float("-inf")) == "-inf" and jsonable((1, Decimal("2.0"))) == [1, "2.0"]
