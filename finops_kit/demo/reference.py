@@ -206,16 +206,15 @@ def contracts(time: Calendar) -> list[list[object]]:
     soon = (today + timedelta(days=111)).replace(day=15)
     plan = time.savings_plan_from
     data = [
-        ("C-2024-0117", AWS, "AWS Enterprise Discount Program", first.replace(month=1, day=1, year=first.year - 1),
-            3, 90,
+        ("C-2024-0117", AWS, "AWS Enterprise Discount Program", first.replace(month=1, day=1), 3, 90,
          "4800000.00", 6, "USD"),
         ("C-2025-0032", AWS, "Compute Savings Plan, 3 years, no upfront", plan, 3, 0, "", 34, "USD"),
         ("C-2023-0044", AZURE, "Microsoft Enterprise Agreement", first.replace(month=7, day=1, year=first.year - 1),
             3, 60,
          "2700000.00", 8, "EUR"),
-        ("C-2025-0009", GCP, "Google Cloud commit agreement", first.replace(month=1, day=1), 2, 90, "2000000.00",
+        ("C-2025-0009", GCP, "Google Cloud commit agreement", first.replace(month=1, day=1), 3, 90, "2000000.00",
             10, "EUR"),
-        ("C-2019-0003", FRANKFURT, "Colocation Frankfurt, Main Colo GmbH", date(first.year - 6, 10, 1), 8, 365,
+        ("C-2019-0003", FRANKFURT, "Colocation Frankfurt, Main Colo GmbH", date(first.year - 6, 10, 1), 9, 365,
          "1150000.00", 0, "EUR"),
         ("C-2020-0014", MUNICH, "Colocation Munich, Isar Datacenter AG", date(first.year - 5, 4, 1), 8, 365,
             "690000.00",

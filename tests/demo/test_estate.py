@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -370,6 +371,10 @@ def test_reference_files_have_the_columns_of_their_tables(estate) -> None:
     for month in {row["month"] for row in budget}:
         parts = sum(amount(r["amount"]) for r in budget if r["month"] == month and r["dimension"] == "service_id")
         assert parts == next(amount(r["amount"]) for r in budget if r["month"] == month and r["member"] == "total")
+    contracts = next(rows_of(folder / name) for name in truth["files"] if name.endswith("contracts.csv"))
+    today = date.fromisoformat(truth["today"])
+    notice = [date.fromisoformat(c["ends_on"]) - timedelta(days=int(c["notice_days"])) - today for c in contracts]
+    assert sum(timedelta(0) < left < timedelta(days=60) for left in notice) == 1
     metrics = next(rows_of(folder / name) for name in truth["files"] if name.endswith("business_metrics.csv"))
     assert len({row["tenant"] for row in metrics} - {""}) == 40
 
