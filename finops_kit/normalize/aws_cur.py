@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 
 from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
-from finops_kit.normalize.aws_services import category_sql
+from finops_kit.normalize.aws_services import category_sql, name_sql
 from finops_kit.normalize.plan import Input, Plan, unique_names
 from finops_kit.sources.formats import CUR_NEEDS, canonical
 
@@ -36,7 +36,7 @@ _TAKEN_WHOLE = (
     "bill/InvoiceId", "bill/PayerAccountId", "lineItem/UsageAccountId", "lineItem/CurrencyCode",
     "lineItem/LineItemDescription", "lineItem/ResourceId", "lineItem/AvailabilityZone", "product/sku",
     "lineItem/UnblendedCost", "lineItem/UsageStartDate", "lineItem/UsageAmount", "bill/BillingPeriodStartDate",
-    "bill/BillingPeriodEndDate", "pricing/unit",
+    "bill/BillingPeriodEndDate",
 )  # fmt: skip
 #: text columns that the rules below look at, and that x_Columns keeps as well
 _LOOKED_AT = (
@@ -44,7 +44,7 @@ _LOOKED_AT = (
     "bill/InvoicingEntity", "bill/BillingEntity", "product/ProductName", "product/servicename", "product/servicecode",
     "product/productFamily", "product/instanceType", "product/region", "product/regionCode", "product/location",
     "product/locationType", "pricing/RateCode", "pricing/RateId", "savingsPlan/SavingsPlanARN",
-    "reservation/ReservationARN", "reservation/SubscriptionId",
+    "reservation/ReservationARN", "reservation/SubscriptionId", "pricing/unit",
 )  # fmt: skip
 _TAG = re.compile(r"^(?:resourceTags/|resource_tags_)(?P<scope>user[:_]|aws[:_])?(?P<key>.+)$", re.IGNORECASE)
 
@@ -141,6 +141,16 @@ PRICING_CATEGORY = f"""CASE WHEN {_COVERED} THEN 'Committed'
 CHARGE_PERIOD_END = """CASE WHEN second("lineItem/UsageEndDate") = 59
     THEN "lineItem/UsageEndDate" + INTERVAL 1 SECOND ELSE "lineItem/UsageEndDate" END"""
 
+#: FOCUS' UnitFormat: hours and months by their names, plural behind a hyphen; x_Columns keeps AWS' own spelling.
+PRICING_UNIT = r"""CASE WHEN "pricing/unit" IS NULL THEN 'Units' ELSE
+    regexp_replace(regexp_replace(regexp_replace(regexp_replace("pricing/unit",
+        '(^|-)(?:Hrs|hrs|Hr|Hour|hour|hours)$', '\1Hours'), '(^|-)(?:Mo|mo|Month|month|months)$', '\1Months'),
+        '(^|-)(?:Second|second|seconds|secs)$', '\1Seconds'), '^([A-Za-z0-9]+)-([A-Za-z0-9]+)-', '\1 \2-') END"""
+
+#: A subsidiary of AWS bills for AWS: FOCUS takes an issuer that differs from the provider for a third party.
+INVOICE_ISSUER = """CASE WHEN regexp_matches(lower(coalesce("bill/InvoicingEntity", "lineItem/LegalEntity", 'aws')),
+    '^(amazon|aws)') THEN 'AWS' ELSE coalesce("bill/InvoicingEntity", "lineItem/LegalEntity") END"""
+
 _COMMITTED = f"({_COVERED} OR {_COMMITMENT_FEE})"
 _SAVINGS_PLAN = f"({_COMMITTED} AND {_PLAN_ID} IS NOT NULL)"
 _RESERVED = (
@@ -148,7 +158,10 @@ _RESERVED = (
 )
 _REGION = """coalesce("product/regionCode", "product/region",
     regexp_extract("lineItem/AvailabilityZone", '^([a-z]{2}(?:-[a-z]+)+-[0-9]+)[a-z]$', 1))"""
-_SERVICE = 'coalesce("product/ProductName", "product/servicename", "lineItem/ProductCode")'
+_SERVICE = name_sql(
+    '"lineItem/ProductCode"', '"product/productFamily"',
+    'coalesce("product/ProductName", "product/servicename", "lineItem/ProductCode")',
+)  # fmt: skip
 _METERED = f"({_CATEGORY} IN ('Usage', 'Purchase') AND \"lineItem/UsageAmount\" IS NOT NULL)"
 
 
@@ -156,7 +169,7 @@ def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
     """FOCUS column to SQL over the CUR's columns."""
     code, family = '"lineItem/ProductCode"', '"product/productFamily"'
     pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in _first_of_each(tags))
-    unit = """coalesce("pricing/unit", 'Units')"""
+    unit = PRICING_UNIT
     return {
         "AvailabilityZone": '"lineItem/AvailabilityZone"',
         "BilledCost": _BILLED,
@@ -190,7 +203,7 @@ def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
         'THEN "pricing/publicOnDemandRate" END, "lineItem/UnblendedRate") END',
         "EffectiveCost": EFFECTIVE_COST,
         "InvoiceId": '"bill/InvoiceId"',
-        "InvoiceIssuerName": 'coalesce("bill/InvoicingEntity", "lineItem/LegalEntity", \'AWS\')',
+        "InvoiceIssuerName": INVOICE_ISSUER,
         "ListCost": LIST_COST,
         "ListUnitPrice": f'CASE WHEN {_METERED} THEN "pricing/publicOnDemandRate" END',
         "PricingCategory": PRICING_CATEGORY,

@@ -83,26 +83,36 @@ SERVICES: dict[str, tuple[str, str]] = {
     "amazonworkspaces": ("Business Applications", "Productivity and Collaboration"),
 }
 
-#: EC2 bills disks, balancers and gateways as well: product family in lower case -> categories
-EC2_FAMILIES: dict[str, tuple[str, str]] = {
-    "storage": ("Storage", "Block Storage"),
-    "provisioned iops": ("Storage", "Block Storage"),
-    "system operation": ("Storage", "Block Storage"),
-    "storage snapshot": ("Storage", "Backup Storage"),
-    "load balancer": ("Networking", "Application Networking"),
-    "load balancer-application": ("Networking", "Application Networking"),
-    "load balancer-network": ("Networking", "Application Networking"),
-    "nat gateway": ("Networking", "Network Infrastructure"),
-    "ip address": ("Networking", "Network Infrastructure"),
-    "data transfer": ("Networking", "Other (Networking)"),
+#: EC2 bills disks, balancers and gateways under its own name, and FOCUS allows one category per service:
+#: product family in lower case -> (ServiceName, ServiceCategory, ServiceSubcategory)
+EC2_FAMILIES: dict[str, tuple[str, str, str]] = {
+    "storage": ("Amazon Elastic Block Store", "Storage", "Block Storage"),
+    "storage snapshot": ("Amazon Elastic Block Store", "Storage", "Block Storage"),
+    "provisioned iops": ("Amazon Elastic Block Store", "Storage", "Block Storage"),
+    "provisioned throughput": ("Amazon Elastic Block Store", "Storage", "Block Storage"),
+    "system operation": ("Amazon Elastic Block Store", "Storage", "Block Storage"),
+    "load balancer": ("Elastic Load Balancing", "Networking", "Application Networking"),
+    "load balancer-application": ("Elastic Load Balancing", "Networking", "Application Networking"),
+    "load balancer-network": ("Elastic Load Balancing", "Networking", "Application Networking"),
+    "nat gateway": ("Amazon Virtual Private Cloud", "Networking", "Network Infrastructure"),
+    "ip address": ("Amazon Virtual Private Cloud", "Networking", "Network Infrastructure"),
+    "data transfer": ("AWS Data Transfer", "Networking", "Other (Networking)"),
 }
 
 OTHER = ("Other", "Other (Other)")
 
 
+def _of_family(code: str, family: str, place: int) -> str:
+    families = " ".join(f"WHEN '{name}' THEN '{known[place]}'" for name, known in EC2_FAMILIES.items())
+    return f"CASE WHEN lower({code}) = 'amazonec2' THEN CASE lower({family}) {families} END END"
+
+
 def category_sql(code: str, family: str, place: int) -> str:
     """ServiceCategory (place 0) or ServiceSubcategory (place 1) as SQL over product code and product family."""
-    families = " ".join(f"WHEN '{name}' THEN '{pair[place]}'" for name, pair in EC2_FAMILIES.items())
     services = " ".join(f"WHEN '{name}' THEN '{pair[place]}'" for name, pair in SERVICES.items())
-    by_family = f"CASE WHEN lower({code}) = 'amazonec2' THEN CASE lower({family}) {families} END END"
-    return f"coalesce({by_family}, CASE lower({code}) {services} ELSE '{OTHER[place]}' END)"
+    return f"coalesce({_of_family(code, family, place + 1)}, CASE lower({code}) {services} ELSE '{OTHER[place]}' END)"
+
+
+def name_sql(code: str, family: str, own_name: str) -> str:
+    """ServiceName as SQL: the product's own name, apart from what EC2 bills for other services."""
+    return f"coalesce({_of_family(code, family, 0)}, {own_name})"
