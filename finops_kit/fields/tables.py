@@ -300,7 +300,8 @@ STATE_RUN = Table(
         Field("scope", TEXT, "What that look looked at."),
         *(RESOURCE_SNAPSHOT.field(name) for name in (
             "presence", "kind", "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id",
-            "power_state", "sku", "vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "usage_vcpu", "tags")),
+            "power_state", "sku", "vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "usage_vcpu", "tags",
+            "attributes")),
         Field("changes", CHANGES, "Capacity that changed between the last time it was known and this run."),
         Field("seen_in", TEXTS, "Every source and scope that ever saw it; on the last run only."),
         Field("lost", FLAG, "On the last run: a capacity was known once and is not now."),

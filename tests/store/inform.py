@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -15,11 +16,12 @@ import pyarrow as pa
 
 from finops_kit.fields import TABLES
 from finops_kit.store.derive import OBSERVED_TABLES, derive_all, derive_batch, live_segments
+from finops_kit.store.derive.links import LINK_VIEWS
 from finops_kit.store.views import view_definitions
-
 
 #: made anew before every read, because the live segments stand in them
 VIEWS = ("live_run", "state_interval", "scaling_notice", "scaling_event")
+LINKED = ("current_delivery", "charge", "live_run", *LINK_VIEWS)
 
 
 def _sibling(name: str) -> ModuleType:
@@ -47,6 +49,15 @@ SNAPSHOT = pa.schema([
 ])  # fmt: skip
 LOOK = pa.schema([("source_system", pa.string()), ("scope", pa.string()), ("observed_at", pa.timestamp("us", "UTC")),
                   ("complete", pa.bool_())])  # fmt: skip
+
+
+CHARGE = pa.schema([
+    *((name, pa.string()) for name in ("BillingAccountId", "BillingCurrency", "ResourceId", "ProviderName",
+                                       "ChargeCategory", "source_system")),
+    *((name, pa.timestamp("us", "UTC")) for name in ("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart",
+                                                     "ChargePeriodEnd")),
+    ("BilledCost", pa.decimal128(38, 24)), ("EffectiveCost", pa.decimal128(38, 24)), ("source_row", pa.int64()),
+])  # fmt: skip
 
 
 class Bench:
@@ -96,10 +107,24 @@ class Bench:
         if touched & OBSERVED_TABLES:
             derive_batch(self)  # type: ignore[arg-type]
 
-    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+    def bill(self, charges: Iterable[dict[str, Any]]) -> None:
+        """One delivered bill: a replacing delivery of each of its periods."""
+        rows = [charge_row(number, charge) for number, charge in enumerate(charges, start=1)]
+        self.entry += 1
+        self.connection.register("incoming", pa.Table.from_pylist(rows, schema=CHARGE))
+        self.insert("charge", "SELECT * FROM incoming")
+        self.insert(
+            "delivery",
+            """SELECT DISTINCT source_system, "BillingAccountId" AS billing_account_id,
+            "BillingPeriodStart" AS period_start, 'charge' AS dataset, 'replace' AS mode FROM incoming""",
+        )
+        self.insert("ledger", f"SELECT {self.entry} AS entry")
+        self.connection.unregister("incoming")
+
+    def fetch(self, sql: str, views: Sequence[str] = VIEWS) -> list[tuple[Any, ...]]:
         """Rows of the views as they stand now."""
         definitions = view_definitions(live_segments(self.connection))
-        for name in VIEWS:
+        for name in views:
             self.connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {definitions[name]}")
         return self.connection.execute(sql).fetchall()
 
@@ -162,3 +187,13 @@ def look_row(look: Any) -> dict[str, Any]:
     """A reference look as the table holds it."""
     return {"source_system": look.source_system, "scope": look.scope, "observed_at": look.observed_at,
             "complete": look.complete}  # fmt: skip
+
+
+def charge_row(number: int, charge: dict[str, Any]) -> dict[str, Any]:
+    """A charge as the table holds it; what is not said is January's bill of one account."""
+    month = datetime(2026, 1, 1, tzinfo=UTC)
+    return {
+        "BillingAccountId": "acc", "BillingCurrency": "EUR", "ProviderName": "AWS", "ChargeCategory": "Usage",
+        "source_system": "focus", "BillingPeriodStart": month, "BillingPeriodEnd": datetime(2026, 2, 1, tzinfo=UTC),
+        "EffectiveCost": charge.get("BilledCost"), "source_row": number, **charge,
+    }  # fmt: skip

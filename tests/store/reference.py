@@ -67,7 +67,7 @@ def staleness(source_system: str) -> timedelta:
 
 def _latest_text_first(text: str | None) -> tuple[int, tuple[int, ...]]:
     """Sort key: the greatest text first, none last."""
-    return (1, ()) if text is None else (0, tuple(-ord(c) for c in text) + (1,))
+    return (1, ()) if text is None else (0, (*(-ord(c) for c in text), 1))
 
 
 def winners(snapshots: list[Snapshot], looks: list[Look], resource_id: str) -> list[Seen]:
@@ -151,6 +151,41 @@ def events(snapshots: list[Snapshot], looks: list[Look]) -> list[tuple[Any, ...]
                     found.append((resource_id, dimension, text(known[0]), text(value), known[1], seen.at))
                 known = (value, seen.at)
     return sorted(found)
+
+
+def links(
+    snapshots: list[Snapshot], looks: list[Look], charges: list[dict[str, Any]]
+) -> dict[int, list[tuple[Any, ...]]]:
+    """Charge number to its (resource_id, state from, overlap, share) by time; an empty list is an unlinked charge."""
+    states: list[tuple[str, datetime, datetime]] = []
+    observed: Any = None
+    for resource_id, start, end, quality, state in intervals(snapshots, looks):
+        if quality == "gap" or state == ("absent",):
+            continue
+        if quality == "carried" and observed == (resource_id, start, state):
+            states[-1] = (resource_id, states[-1][1], end)
+        else:
+            states.append((resource_id, start, end))
+        observed = (resource_id, end, state) if quality == "observed" else None
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    instant = timedelta(microseconds=1)
+    for number, charge in enumerate(charges, start=1):
+        start, end = charge["ChargePeriodStart"], charge["ChargePeriodEnd"]
+        parts = [
+            (resource_id, state_from, (min(end, state_to) - max(start, state_from)) // instant)
+            for resource_id, state_from, state_to in states
+            if resource_id == charge["ResourceId"] and state_from < max(end, start + instant) and state_to > start
+        ]
+        total = sum(part for *_, part in parts)
+        units = [part * 10**9 // total if total else 10**9 for *_, part in parts]
+        left = [part * 10**9 % total if total else 0 for *_, part in parts]
+        by_remainder = sorted(range(len(parts)), key=lambda n: (-left[n], parts[n][1]))
+        for place in by_remainder[: 10**9 - sum(units)]:
+            units[place] += 1
+        found[number] = [
+            (r, f, part * instant, Decimal(u) / 10**9) for (r, f, part), u in zip(parts, units, strict=True)
+        ]
+    return found
 
 
 def text(value: Any) -> str:

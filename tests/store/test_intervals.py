@@ -112,7 +112,8 @@ def test_a_change_ends_what_was_carried(bench: Any) -> None:
 def test_beyond_staleness_stands_a_gap_and_never_a_guess(bench: Any) -> None:
     bench.add([seen("a", 0), seen("a", 50), seen("b", 0), seen("b", 35)])
     assert shape(bench.intervals()) == [
-        ("a", 0, 35, "carried", 2), ("a", 35, 50, "gap", None), ("a", 50, 85, "carried", 2), ("a", 85, None, "gap", None),
+        ("a", 0, 35, "carried", 2), ("a", 35, 50, "gap", None), ("a", 50, 85, "carried", 2),
+        ("a", 85, None, "gap", None),
         ("b", 0, 35, "observed", 2), ("b", 35, 70, "carried", 2), ("b", 70, None, "gap", None),
     ]  # fmt: skip
 
@@ -295,7 +296,9 @@ def test_order_of_arrival_and_repetition_change_nothing(shared_bench: Any, batch
 
 @histories_to_try
 @given(batches=deliveries())
-def test_intervals_are_half_open_apart_and_differ_from_their_neighbours(shared_bench: Any, batches: list[list[Any]]) -> None:  # fmt: skip
+def test_intervals_are_half_open_apart_and_differ_from_their_neighbours(
+    shared_bench: Any, batches: list[list[Any]]
+) -> None:
     """Invariants 3 and 4, from the intervals alone."""
     shared_bench.clear()
     for batch in batches:
@@ -360,9 +363,11 @@ def read(store: Workspace, as_of: int | None = None) -> tuple[list[Any], list[An
 
 
 @pytest.mark.slow
-@settings(histories_to_try, max_examples=200 if LONG else 4)
+@settings(histories_to_try, max_examples=200 if LONG else 2)
 @given(batches=deliveries())
-def test_as_of_is_untouched_by_what_comes_later(tmp_path_factory: pytest.TempPathFactory, batches: list[list[Any]]) -> None:  # fmt: skip
+def test_as_of_is_untouched_by_what_comes_later(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Any]]
+) -> None:
     """Invariant 6, through the store itself."""
     store = Workspace(tmp_path_factory.mktemp("as-of") / "workspace")
     create_store(store)

@@ -20,7 +20,7 @@ from finops_kit.store.derive.rules import (
 #: what a snapshot gives to the derivation
 SNAPSHOT_COLUMNS = (
     "snapshot_id", "resource_id", "resource_name", "source_system", "source_sequence", "observed_at", "presence",
-    "scope", *IDENTITY_COLUMNS, *OBSERVED_COLUMNS, "usage_vcpu", "tags",
+    "scope", *IDENTITY_COLUMNS, *OBSERVED_COLUMNS, "usage_vcpu", "tags", "attributes",
 )  # fmt: skip
 
 _ORDER = "source_sequence DESC NULLS LAST, snapshot_id"
@@ -148,6 +148,7 @@ _RUN = f"""
         f.resource_name, l.source_system, l.scope, f.presence, {", ".join(f"f.{c}" for c in IDENTITY_COLUMNS)},
         {", ".join(f"f.{c}" for c in OBSERVED_COLUMNS)}, l.usage_vcpu,
         CASE WHEN f.presence = 'present' THEN f.tags END AS tags,
+        CASE WHEN f.presence = 'present' THEN f.attributes END AS attributes,
         coalesce(f.run_changes, c.changes, []) AS changes,
         CASE WHEN e.next_from IS NULL THEN s.seen_in END AS seen_in,
         CASE WHEN e.next_from IS NULL THEN coalesce(c.lost, false) END AS lost, e.is_first

@@ -189,7 +189,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
             FROM derive_new WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)
             UNION ALL BY NAME
             SELECT resource_id, resource_name, source_system, last_seen_at AS observed_at, presence, scope,
-                {", ".join((*IDENTITY_COLUMNS, *OBSERVED_COLUMNS))}, usage_vcpu, tags,
+                {", ".join((*IDENTITY_COLUMNS, *OBSERVED_COLUMNS))}, usage_vcpu, tags, attributes,
                 first_seen_at AS run_first_seen_at, observations AS run_observations, changes AS run_changes,
                 seen_in AS run_seen_in, lost AS run_lost
             FROM derive_tail WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)"""

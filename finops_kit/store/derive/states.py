@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finops_kit.store.derive.events import EVENT_VIEWS
+from finops_kit.store.derive.links import LINK_VIEWS
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, STATE_COLUMNS
 
 _identity = ", ".join(IDENTITY_COLUMNS)
@@ -24,4 +25,4 @@ STATE_INTERVAL = f"""
     FROM live_run WHERE next_from IS NULL OR next_from > carried_to
 """
 
-STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS}
+STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS, **LINK_VIEWS}

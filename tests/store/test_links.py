@@ -1,0 +1,246 @@
+"""Charges and states: which belongs to which, whole and to the last decimal, and what stays over on either side."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finops_kit.store.derive.identity import canonical_sql
+
+
+def _load(name: str, file: str) -> Any:
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
+        assert spec and spec.loader
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+inform = _load("finops_store_inform", "inform.py")
+reference = inform.reference
+Snapshot, Look = reference.Snapshot, reference.Look
+JANUARY = inform.datetime(2026, 1, 1, tzinfo=inform.UTC)
+OTHER_FORM = "same id in another form"
+LONG = os.environ.get("FINOPS_HYPOTHESIS") == "long"
+
+
+def day(n: float) -> Any:
+    return JANUARY + timedelta(days=n)
+
+
+def seen(resource: str, at: float, vcpu: int = 2, **more: Any) -> Any:
+    return Snapshot(resource, more.pop("source", "inventory"), day(at), scope=more.pop("scope", "all"),
+                    state=(("vcpu", Decimal(vcpu)), *more.pop("state", ())), **more)  # fmt: skip
+
+
+def charge(resource: str | None, start: float, end: float, amount: str = "1", **more: Any) -> dict[str, Any]:
+    return {"ResourceId": resource, "ChargePeriodStart": day(start), "ChargePeriodEnd": day(end),
+            "BilledCost": Decimal(amount), **more}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared_bench() -> Iterator[Any]:
+    bench = inform.Bench()
+    yield bench
+    bench.connection.close()
+
+
+@pytest.fixture
+def bench(shared_bench: Any) -> Any:
+    shared_bench.clear()
+    return shared_bench
+
+
+def linked(bench: Any, columns: str = 'resource_id, share, "BilledCost"') -> list[tuple[Any, ...]]:
+    return bench.fetch(f"SELECT {columns} FROM charge_link ORDER BY source_row, valid_from", inform.LINKED)
+
+
+def unlinked(bench: Any) -> list[tuple[Any, ...]]:
+    return bench.fetch("SELECT source_row, reason FROM unlinked_charge ORDER BY 1", inform.LINKED)
+
+
+def test_a_charge_within_one_state_is_linked_whole(bench: Any) -> None:
+    bench.add([seen("a", 0), seen("a", 20)])
+    bench.bill([charge("a", 3, 4, "10"), charge("a", 19, 21, "5")])
+    assert linked(bench, 'resource_id, share, "BilledCost", overlap_seconds, quality, method') == [
+        ("a", 1, 10, 86400, "observed", "same id"), ("a", 1, 5, 172800, "carried", "same id"),
+    ]  # fmt: skip
+    assert unlinked(bench) == []
+
+
+def test_a_month_is_shared_by_the_time_that_each_state_stood(bench: Any) -> None:
+    bench.add([seen("a", 0, 2), seen("a", 10, 4), seen("a", 25, 8)])
+    bench.bill([charge("a", 0, 30, "100"), charge("a", 0, 31, "0.000000000000000000000001")])
+    assert linked(bench)[:3] == [
+        ("a", Decimal("0.333333333"), Decimal("33.3333333")), ("a", Decimal("0.5"), 50),
+        ("a", Decimal("0.166666667"), Decimal("16.6666667")),
+    ]  # fmt: skip
+    assert sum(row[2] for row in linked(bench)[3:]) == Decimal("0.000000000000000000000001")
+
+
+def test_a_bill_is_spread_over_the_known_part_of_its_time(bench: Any) -> None:
+    bench.add([seen("a", 20, 2)])
+    bench.bill([charge("a", 0, 31, "31")])
+    assert linked(bench, 'share, "BilledCost", overlap_seconds') == [(1, 31, 11 * 86400)]
+
+
+def test_what_cannot_be_linked_says_why(bench: Any) -> None:
+    bench.add([seen("a", 0), Look("inventory", "all", day(0))])
+    bench.add([Look("inventory", "all", day(5))])
+    bench.add([seen("b", 10), seen("b", 60)])
+    bench.bill([
+        charge(None, 0, 31), charge("x", 0, 1), charge("a", 6, 7), charge("b", 1, 2), charge("b", 50, 55),
+        charge("b", 200, 201), charge("a", 1, 2),
+    ])  # fmt: skip
+    assert unlinked(bench) == [
+        (1, "the charge names no resource"), (2, "the resource was never observed"),
+        (3, "the resource was absent at the time"), (4, "the charge is for a time before the first observation"),
+        (5, "the resource was not observed at the time"), (6, "the charge is for a time after the last observation"),
+    ]  # fmt: skip
+    assert len(linked(bench)) == 1
+
+
+def test_states_that_nobody_bills_say_why(bench: Any) -> None:
+    aws = (("provider_name", "AWS"),)
+    bench.add([seen("a", 0, state=aws), seen("b", 0, state=aws), seen("c", 0), seen("p", 0, kind="pod", state=aws)])
+    bench.bill([charge("a", 0, 1)])
+    rows = bench.fetch("SELECT resource_id, reason FROM unbilled_interval ORDER BY 1", inform.LINKED)
+    assert rows == [("b", "no charge ever names the resource"), ("c", "no bill of this provider is known")]
+
+
+def test_a_late_observation_links_the_bill_as_the_state_stood(bench: Any) -> None:
+    bench.bill([charge("a", 0, 10, "10")])
+    assert unlinked(bench) == [(1, "the resource was never observed")]
+    bench.add([seen("a", 8, 4)])
+    bench.add([seen("a", 0, 2)])
+    assert linked(bench) == [("a", Decimal("0.8"), 8), ("a", Decimal("0.2"), 2)]
+
+
+def test_a_newer_delivery_replaces_the_links_of_the_older(bench: Any) -> None:
+    bench.add([seen("a", 0)])
+    bench.bill([charge("a", 0, 1, "1"), charge("a", 1, 2, "2")])
+    bench.bill([charge("a", 0, 1, "7")])
+    assert linked(bench) == [("a", 1, 7)]
+
+
+@pytest.mark.parametrize(("billed", "observed", "method"), [
+    ("arn:aws:ec2:eu-central-1:123456789012:instance/i-0abc1234def567890", "i-0abc1234def567890", OTHER_FORM),
+    ("vol-0abc1234def567890", "arn:aws:ec2:eu-central-1:123456789012:volume/vol-0abc1234def567890", OTHER_FORM),
+    ("/SUBSCRIPTIONS/A/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/vm1",
+     "/subscriptions/a/resourcegroups/rg/providers/microsoft.compute/virtualmachines/vm1", "same id in another case"),
+    ("//compute.googleapis.com/projects/p/zones/z/instances/n", "projects/p/zones/z/instances/n", OTHER_FORM),
+    ("https://www.googleapis.com/compute/v1/projects/p/zones/z/disks/d",
+     "//compute.googleapis.com/projects/p/zones/z/disks/d", OTHER_FORM),
+])  # fmt: skip
+def test_spellings_of_one_id_meet(bench: Any, billed: str, observed: str, method: str) -> None:
+    bench.add([seen(observed, 0)])
+    bench.bill([charge(billed, 0, 1)])
+    assert linked(bench, "resource_id, method") == [(observed, method)]
+
+
+@pytest.mark.parametrize(("provider_id", "key"), [
+    ("aws:///eu-central-1a/i-0abc1234def567890", "i-0abc1234def567890"),
+    ("azure:///subscriptions/A/resourceGroups/rg/providers/Microsoft.Compute/virtualMachineScaleSets/s/virtualMachines/0",
+     "/subscriptions/a/resourcegroups/rg/providers/microsoft.compute/virtualmachinescalesets/s/virtualmachines/0"),
+    ("gce://p/z/gke-node-1", "projects/p/zones/z/instances/gke-node-1"),
+    ("digitalocean://219734980", "digitalocean://219734980"), ("  ", None),
+    ("arn:aws:rds:eu:1:db:orders", "arn:aws:rds:eu:1:db:orders"),
+])  # fmt: skip
+def test_canonical_keys(provider_id: str, key: str | None) -> None:
+    row = duckdb.execute(f"SELECT {canonical_sql('id')} FROM (SELECT ? AS id)", [provider_id]).fetchone()
+    assert row == (key,)
+
+
+def test_a_machine_that_only_its_node_shows_is_linked_through_the_node(bench: Any) -> None:
+    machine = "i-0abc1234def567890"
+    for at, owner in ((0, f"aws:///eu-central-1a/{machine}"), (10, "aws:///eu-central-1a/i-0fff1234def567890")):
+        bench.add([seen("node-1", at, kind="node", state=(("owner_id", owner),))])
+    bench.bill([charge(machine, 0, 1), charge(machine, 5, 15), charge("i-0fff1234def567890", 12, 13)])
+    assert linked(bench, "source_row, resource_id, method, overlap_seconds") == [
+        (1, "node-1", "provider id of the node", 86400), (2, "node-1", "provider id of the node", 5 * 86400),
+        (3, "node-1", "provider id of the node", 86400),
+    ]  # fmt: skip
+
+
+def test_an_observed_machine_comes_before_its_node(bench: Any) -> None:
+    machine = "i-0abc1234def567890"
+    bench.add([seen("node-1", 0, kind="node", state=(("owner_id", f"aws:///a/{machine}"),)), seen(machine, 0)])
+    bench.bill([charge(machine, 0, 1)])
+    assert linked(bench, "resource_id") == [(machine,)]
+
+
+def test_chains_lead_from_a_pod_to_its_machine(bench: Any) -> None:
+    machine = "i-0abc1234def567890"
+    bench.add([
+        seen("pod-1", 0, kind="pod",
+             state=(("owner_id", "deploy-1"), ("cluster", "c"), ("attributes", '{"nodeName": "n1"}'))),
+        seen("node-1", 0, kind="node",
+             state=(("owner_id", f"aws:///a/{machine}"), ("cluster", "c"), ("resource_name", "n1"))),
+        seen("deploy-1", 0, kind="deployment"), seen(machine, 0),
+        seen("pv-1", 0, kind="volume", state=(("attributes", '{"volumeHandle": "vol-0abc1234def567890"}'),)),
+        seen("vol-0abc1234def567890", 0, kind="disk", state=(("owner_id", machine),)),
+    ])  # fmt: skip
+    rows = bench.fetch("SELECT resource_id, relation, target_id, target_is_observed FROM resource_chain ORDER BY ALL",
+                       inform.LINKED)  # fmt: skip
+    assert rows == [
+        ("node-1", "machine", machine, True), ("pod-1", "node", "node-1", True), ("pod-1", "owner", "deploy-1", True),
+        ("pv-1", "disk", "vol-0abc1234def567890", True), ("vol-0abc1234def567890", "owner", machine, True),
+    ]  # fmt: skip
+
+
+MOMENTS = st.sampled_from([0, 1, 2, 3, 7, 10, 20, 31, 35, 40, 60, 80])
+HISTORIES = st.lists(
+    st.one_of(
+        st.builds(seen, st.sampled_from("ab"), MOMENTS, st.sampled_from([2, 4])),
+        st.builds(lambda at: Look("inventory", "all", day(at)), MOMENTS),
+    ),
+    max_size=10,
+)
+CHARGES = st.lists(
+    st.builds(
+        lambda r, at, length, cost: charge(r, at, at + length, str(cost)),
+        st.sampled_from(["a", "a", "b", "x", None]), MOMENTS, st.sampled_from([0, 1 / 24, 1, 31, 90]),
+        st.decimals(-1000, 100000, places=24, allow_nan=False),
+    ),
+    min_size=1, max_size=8,
+)  # fmt: skip
+
+
+@settings(
+    max_examples=2500 if LONG else 15, deadline=None, derandomize=not LONG, suppress_health_check=list(HealthCheck)
+)
+@given(history=HISTORIES, charges=CHARGES)
+def test_every_charge_is_linked_whole_or_unlinked_with_a_reason(
+    shared_bench: Any, history: list[Any], charges: list[Any]
+) -> None:
+    """Invariant 7."""
+    shared_bench.clear()
+    shared_bench.add(history)
+    shared_bench.bill(charges)
+    rows = linked(shared_bench, 'source_row, resource_id, valid_from, overlap_seconds, share, "BilledCost"')
+    expected = reference.links(
+        [i for i in history if isinstance(i, Snapshot)], [i for i in history if isinstance(i, Look)], charges
+    )
+    got: dict[int, list[tuple[Any, ...]]] = {number: [] for number in expected}
+    total: dict[int, Decimal] = {}
+    for number, resource, start, seconds, share, amount in rows:
+        got[number].append((resource, start, timedelta(seconds=float(seconds)), share))
+        total[number] = total.get(number, Decimal(0)) + amount
+    assert got == expected
+    assert all(sum(part[3] for part in parts) == 1 for parts in got.values() if parts)
+    assert all(charges[number - 1]["BilledCost"] == amount for number, amount in total.items())
+    reasons = dict(unlinked(shared_bench))
+    assert set(reasons) == {number for number, parts in expected.items() if not parts}
+    assert all(reasons.values())
