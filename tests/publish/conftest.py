@@ -252,3 +252,15 @@ def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{name}.ipynb").write_text(json.dumps(make_notebook(name)), encoding="utf-8")
     monkeypatch.setenv("FINOPS_NOTEBOOKS", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session", name="make_notebook")
+def give_make_notebook():
+    """The notebook factory, for tests that spoil one."""
+    return make_notebook
+
+
+@pytest.fixture(scope="session", name="make_reading")
+def give_make_reading():
+    """The reading factory."""
+    return make_reading
