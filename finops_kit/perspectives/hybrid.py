@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import ibis
 
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS
+from finops_kit.perspectives.cost import LABELS, share
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.value.depreciation import asset_books
-from finops_kit.value.remanence import both_sides
+from finops_kit.value.lens import first_of_month
+from finops_kit.value.remanence import both_sides, remanence
 
 #: a service migrates if its cloud share was below the first and is above the second
 CLOUD_BEFORE, CLOUD_AFTER = 0.1, 0.15
+#: decommissioned: the data centre's cost fell below this part of what it was at go-live
+DECOMMISSIONED = Decimal("0.8")
+#: what is left may vary by this much before it counts as still running
+ALREADY_GONE = Decimal("1.1")
 
 
 def asset_rows(basis: Basis) -> list[Row]:
@@ -63,9 +69,11 @@ def assets_table(basis: Basis) -> ResultTable:
 def migration_rows(basis: Basis) -> list[Row]:
     """Services that move to the cloud, month by month: both homes, what is paid twice, what stayed.
 
-    A service migrates if its cloud share began below 10 % and is now above 15 % while its data centre is still paid.
-    From the first month in which the cloud carries 5 % on, its on-premises cost is double run; remanence is that
-    cost above what would be left had it gone with the share of cost that the cloud now carries.
+    A service migrates if its cloud share of cost began below 10 % and rose above 15 % while its data centre is paid.
+    Where the business metrics say how much volume each home carries (``<unit>_legacy``, ``<unit>_cloud``), it is live
+    once the data centre carries none; else once the cloud share of cost passes 15 %. From then on its avoidable
+    on-premises cost is double run: what disappears with the decommissioning, or all of it while that is ahead.
+    Remanence is C1 - C0 x q1 / q0 against the first month.
     """
     found: list[Row] = basis.once("migration", _migration_rows)
     return found
@@ -82,22 +90,57 @@ def _migration_rows(basis: Basis) -> list[Row]:
     for row in basis.rows(table.order_by(["service_id", "month"])):
         by_service.setdefault(row["service_id"], []).append(row)
     rows: list[Row] = []
-    for months in by_service.values():
-        shares = [
-            float(m["cloud"]) / float(m["cloud"] + m["legacy"]) if m["cloud"] + m["legacy"] else 0.0 for m in months
-        ]
-        peak = max(row["legacy"] for row in months)
-        if not peak or shares[0] >= CLOUD_BEFORE or max(shares) <= CLOUD_AFTER:
+    volumes: dict[str, dict[date, float]] | None = None
+    for service, months in by_service.items():
+        for row in months:
+            row["cloud_share"] = share(row["cloud"], row["cloud"] + row["legacy"]) or 0.0
+        moved = max(row["cloud_share"] for row in months)
+        if not months[0]["legacy"] or months[0]["cloud_share"] >= CLOUD_BEFORE or moved <= CLOUD_AFTER:
             continue
-        live = False
-        for row, part in zip(months, shares, strict=True):
-            live = live or part >= CLOUD_BEFORE / 2
-            row["cloud_share_pct"] = 100 * part
-            row["double_run"] = row["legacy"] if live else Decimal(0)
-            stays = row["legacy_peak"] * Decimal(repr(round(1 - part, 12)))
-            row["remanence"] = max(row["legacy"] - stays, Decimal(0)) if live else Decimal(0)
+        volumes = _legacy_volumes(basis) if volumes is None else volumes
+        _follow(months, volumes.get(service, {}))
         rows += months
     return rows
+
+
+def _legacy_volumes(basis: Basis) -> dict[str, dict[date, float]]:
+    """The share of each service's volume that the data centre carries, by month, where the metrics say so."""
+    metric = basis.table("business_metric")
+    rows = metric.filter(metric.metric.endswith("_legacy") | metric.metric.endswith("_cloud"))
+    rows = rows.mutate(month=first_of_month(rows.period_start), legacy=rows.metric.endswith("_legacy"))
+    sums = rows.group_by(["service_id", "month"]).agg(
+        legacy=rows["value"].sum(where=rows.legacy).fill_null(0), whole=rows["value"].sum()
+    )
+    found: dict[str, dict[date, float]] = {}
+    for row in basis.rows(sums):
+        part = share(row["legacy"], row["whole"])
+        if part is not None:
+            found.setdefault(row["service_id"], {})[row["month"]] = part
+    return found
+
+
+def _follow(months: list[Row], volumes: dict[date, float]) -> None:
+    """Fill in what a migration cost, month by month."""
+    live_rows: list[Row] = []
+    for row in months:
+        row["legacy_volume"] = volumes.get(row["month"], None if volumes else 1 - row["cloud_share"])
+        live = row["legacy_volume"] == 0 if volumes else row["cloud_share"] > CLOUD_AFTER
+        if live or live_rows:
+            live_rows.append(row)
+    remains = min((row["legacy"] for row in live_rows), default=Decimal(0))
+    gone = bool(live_rows) and remains < live_rows[0]["legacy"] * DECOMMISSIONED
+    first = months[0]
+    for row in months:
+        avoidable = row["legacy"] - remains if gone else row["legacy"]
+        still_runs = row["legacy"] > remains * ALREADY_GONE or not gone
+        row["double_run"] = avoidable if row in live_rows and still_runs else Decimal(0)
+        volume, began = row["legacy_volume"], first["legacy_volume"]
+        if volume is None or not began:
+            row["remanence"], row["remanence_why"] = None, "volume not known"
+        else:
+            exact = remanence(first["legacy"], Decimal(repr(began)), row["legacy"], Decimal(repr(volume)))
+            row["remanence"] = max(exact, Decimal(0)) if volume < began else Decimal(0)
+        row["legacy_volume_pct"] = None if volume is None else 100 * volume
 
 
 def migration_table(basis: Basis) -> ResultTable:
@@ -105,9 +148,10 @@ def migration_table(basis: Basis) -> ResultTable:
     money = ("legacy", "cloud", "double_run", "remanence")
     return result(
         "migration", "Migrating services: double run and remanence", "What is paid twice, and what stayed?",
-        migration_rows(basis), ("service_id", "month", "legacy", "cloud", "cloud_share_pct", "double_run", "remanence"),
-        units={**dict.fromkeys(money, basis.currency), "cloud_share_pct": "%"},
-        labels={**LABELS, "legacy": "On premises", "cloud": "Cloud", "cloud_share_pct": "Cloud share",
+        migration_rows(basis),
+        ("service_id", "month", "legacy", "cloud", "legacy_volume_pct", "double_run", "remanence"),
+        units={**dict.fromkeys(money, basis.currency), "legacy_volume_pct": "%"},
+        labels={**LABELS, "legacy": "On premises", "cloud": "Cloud", "legacy_volume_pct": "Volume on premises",
                 "double_run": "Double run", "remanence": "Remanence"},
         empty_because="No service is seen moving from a data centre to the cloud in the months kept.",
         measure="effective_cost", trace_by=("service_id", "month"),

@@ -16,6 +16,8 @@ from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month
 
 #: revenue is what a unit earns, not a unit
 REVENUE = "revenue"
+#: how the volumes of a migrating service are named: what runs on premises, and what runs in the cloud
+HOMES = ("_legacy", "_cloud")
 
 
 def metric_names(basis: Basis) -> list[str]:
@@ -27,7 +29,9 @@ def metric_names(basis: Basis) -> list[str]:
 def _metric_names(basis: Basis) -> list[str]:
     metric = basis.table("business_metric")
     rows = metric.filter(first_of_month(metric.period_start) == ibis.date(str(basis.start)))
-    return sorted(row["metric"] for row in basis.rows(rows.select("metric").distinct()))
+    names = (row["metric"] for row in basis.rows(rows.select("metric").distinct()))
+    # a volume split between two homes is a part of the volume, and belongs to the migration
+    return sorted(name for name in names if not name.endswith(HOMES))
 
 
 def measured_services(basis: Basis) -> set[str]:
