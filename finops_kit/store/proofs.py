@@ -132,10 +132,10 @@ def data_files(
 def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding]:
     root, listed = reader.workspace.data, set()
     lists = " UNION ALL ".join(
-        f"SELECT '{table}', data_file, delete_file FROM ducklake_list_files('{LAKE}', '{table}', snapshot_version => {v})"
+        f"SELECT '{table}', data_file, delete_file FROM "
+        f"ducklake_list_files('{LAKE}', '{table}', snapshot_version => {reader.version})"
         for table in TABLES
         if table != LEDGER
-        for v in [int(reader.version)]
     )
     for table, path, deletes in reader.connection.execute(lists).fetchall():
         name = _inside(root, path)
@@ -225,12 +225,12 @@ def _amounts(text: str | None) -> dict[str, Decimal]:
 
 def orphans(reader: Reader) -> list[str]:
     """Files in the data folder that no version of the store knows: leftovers of a killed ingest, or one under way."""
-    root = reader.workspace.data
+    root, catalogue = reader.workspace.data, f"__ducklake_metadata_{LAKE}.ducklake"
     on_disk = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     try:
         listed = reader.connection.execute(  # the catalogue itself, so that versions newer than the reader's count
-            "SELECT s.path || t.path || f.path FROM {m}.ducklake_data_file f JOIN {m}.ducklake_table t USING (table_id) "
-            "JOIN {m}.ducklake_schema s USING (schema_id)".format(m=f"__ducklake_metadata_{LAKE}")
+            f"SELECT s.path || t.path || f.path FROM {catalogue}_data_file f "
+            f"JOIN {catalogue}_table t USING (table_id) JOIN {catalogue}_schema s USING (schema_id)"
         ).fetchall()
         known = {str(path) for (path,) in listed}
         entries = reader.connection.execute(f"SELECT data_files FROM {LAKE}.{LEDGER}").fetchall()

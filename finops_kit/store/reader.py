@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from finops_kit.errors import StoreMissing, UsageError, VersionUnknown
+from finops_kit.errors import StoreError, StoreMissing, UsageError, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store.lake import LAKE, attach, connect
 from finops_kit.store.ledger import GENESIS
@@ -27,18 +27,23 @@ class Reader:
     Attributes
     ----------
     version : the store version that every table is read at
-    version_time : when that version was committed (UTC)
+    version_time : when the store learned what that version added (UTC)
     names : the tables and views that can be read
     """
 
     def __init__(
-        self, workspace: Workspace, connection: duckdb.DuckDBPyConnection, version: int, version_time: datetime
+        self,
+        workspace: Workspace,
+        connection: duckdb.DuckDBPyConnection,
+        version: int,
+        version_time: datetime,
+        views: bool = True,
     ) -> None:
         self.workspace = workspace
         self.connection = connection
         self.version = version
         self.version_time = version_time
-        self.names = create_views(connection)
+        self.names = create_views(connection) if views else ()
 
     @cached_property
     def backend(self) -> Any:
@@ -100,9 +105,18 @@ def _as_time(as_of: str | date) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+#: every version and when it became known: the recorded_at of its ledger entry, never before an earlier version's
+#: (the catalogue's own time is when the transaction began, and it follows a clock that is set back)
+_VERSIONS = """
+    SELECT snapshot_id, max(coalesce(try_cast(json_extract_string(try_cast(commit_extra_info AS JSON), '$.recorded_at')
+        AS TIMESTAMPTZ), snapshot_time)) OVER (ORDER BY snapshot_id) AS snapshot_time
+    FROM ducklake_snapshots('head')
+"""
+
+
 def _resolve(connection: duckdb.DuckDBPyConnection, as_of: AsOf) -> tuple[int, datetime]:
     """The version that ``as_of`` names, and its time. The lake is attached as ``head``."""
-    versions = "FROM ducklake_snapshots('head')"
+    versions = f"FROM ({_VERSIONS})"
     if as_of is None or as_of == "":
         row = connection.execute(f"SELECT snapshot_id, snapshot_time {versions} ORDER BY 1 DESC LIMIT 1").fetchone()
     elif isinstance(as_of, int) or (isinstance(as_of, str) and as_of.strip().isdigit()):
@@ -131,18 +145,22 @@ def _resolve(connection: duckdb.DuckDBPyConnection, as_of: AsOf) -> tuple[int, d
 
 
 @contextmanager
-def open_reader(workspace: Workspace, as_of: AsOf = None, memory_limit: str | None = None) -> Iterator[Reader]:
+def open_reader(
+    workspace: Workspace, as_of: AsOf = None, memory_limit: str | None = None, views: bool = True
+) -> Iterator[Reader]:
     """Open the store for reading, pinned to one version; later commits are not seen.
 
     Parameters
     ----------
     as_of : a store version, a time (a day means its end, no zone means UTC), or nothing for the newest
     memory_limit : what DuckDB may use, such as ``"1GB"``
+    views : make the views; a check of the lake's own tables needs none, and must not stumble over them
 
     Raises
     ------
     StoreMissing : the workspace has no store
     VersionUnknown : the store never had that version, or knew nothing yet at that time
+    StoreError : the catalogue cannot be read
 
     Example
     -------
@@ -155,10 +173,17 @@ def open_reader(workspace: Workspace, as_of: AsOf = None, memory_limit: str | No
     """
     connection = connect(memory_limit=memory_limit)
     try:
-        attach(connection, workspace, name="head")
-        version, moment = _resolve(connection, as_of)
-        connection.execute("DETACH head")
-        attach(connection, workspace, version=version)
-        yield Reader(workspace, connection, version, moment)
+        try:
+            attach(connection, workspace, name="head")
+            version, moment = _resolve(connection, as_of)
+            connection.execute("DETACH head")
+            attach(connection, workspace, version=version)
+            reader = Reader(workspace, connection, version, moment, views)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"The store in {workspace.root} is damaged: {str(error).splitlines()[0]}. "
+                "`finops verify` says more; `finops restore` brings back a backup."
+            ) from error
+        yield reader
     finally:
         connection.close()

@@ -8,13 +8,17 @@ whole history is found only against a head that somebody else kept (``heads``, `
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from finops_kit.errors import StoreError, StoreMissing, VersionUnknown
 from finops_kit.settings import Workspace
+from finops_kit.store.catalogue import check_catalogue
 from finops_kit.store.finding import Finding
 from finops_kit.store.heads import check_heads, heads_folder, read_heads
 from finops_kit.store.proofs import chain, counts, data_files, history, orphans, read_entries
@@ -100,9 +104,16 @@ def verify(
     """
     began = time.monotonic()
     tell = progress or (lambda _: None)
+    report = VerifyReport(store_version=0, ledger_head="")
     with ExitStack() as stack:
-        reader = stack.enter_context(open_reader(workspace, as_of, memory_limit=MEMORY_LIMIT))
-        report = VerifyReport(store_version=reader.version, ledger_head="")
+        try:
+            reader = stack.enter_context(open_reader(workspace, as_of, memory_limit=MEMORY_LIMIT, views=False))
+        except (StoreMissing, VersionUnknown):
+            raise
+        except StoreError as error:
+            report.findings.append(Finding("store", str(workspace.root), "a store that opens", str(error)))
+            return report
+        report.store_version = reader.version
         tell("reading the ledger")
         entries, unreadable = read_entries(reader)
         report.findings += unreadable
@@ -113,15 +124,32 @@ def verify(
         report.heads = len(kept)
         if not unreadable:
             seen = [pair for pair in kept if as_of is None or pair[1].store_version <= reader.version]
-            report.findings += check_heads(reader, entries, seen)
-        if not unreadable:
-            report.findings += history(reader, entries)
-        known, report.bytes, file_findings = data_files(reader, entries, tell)
-        report.files = len(known)
-        report.findings += file_findings
-        tell("counting rows and adding up")
-        report.rows, count_findings = counts(reader, entries)
-        report.findings += count_findings
-        report.orphans = orphans(workspace)
+            report.findings += _all(lambda: check_heads(reader, entries, seen))
+            report.findings += _all(lambda: history(reader, entries))
+            report.findings += _all(lambda: check_catalogue(reader, entries))
+        try:
+            known, report.bytes, file_findings = data_files(reader, entries, tell)
+            report.files = len(known)
+            report.findings += file_findings
+            tell("counting rows and adding up")
+            report.rows, count_findings = counts(reader, entries)
+            report.findings += count_findings
+        except duckdb.Error as error:
+            report.findings.append(_unreadable(error))
+        report.orphans = orphans(reader)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _all(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """All that one check finds; a catalogue that the engine cannot read any more is a finding, too."""
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except duckdb.Error as error:
+        found.append(_unreadable(error))
+    return found
+
+
+def _unreadable(error: duckdb.Error) -> Finding:
+    return Finding("catalogue", "the store", "a catalogue that can be read", " ".join(str(error).split())[:200])

@@ -85,7 +85,7 @@ def copy_store(store: Workspace, target: Path) -> Workspace:
 
 def entries_of(workspace: Workspace) -> list[Entry]:
     """The ledger, in order."""
-    with open_reader(workspace) as reader:
+    with open_reader(workspace, views=False) as reader:
         return list(reader.connection.execute("SELECT * FROM lake.ledger ORDER BY entry").to_arrow_table().to_pylist())
 
 
