@@ -31,6 +31,12 @@ CUBE_DIMENSIONS = (
     "ServiceName", "ChargeCategory", "ChargeClass", "ChargeFrequency",
 )  # fmt: skip
 
+#: the tables that are small enough to be copied beside the lens
+LOCAL = (
+    "asset", "budget", "business_metric", "cmdb_item", "contract", "current_delivery", "delivery", "exchange_rate",
+    "ledger",
+)  # fmt: skip
+
 
 class Basis:
     """What all perspectives of one period, scope, currency and store version share.
@@ -49,6 +55,7 @@ class Basis:
         self.members: Mapping[str, tuple[str, ...]] = parse_scope(scope)
         self.caveats: list[str] = []
         self._blocks: dict[str, Any] = {}
+        self._local: dict[str, Table] = {}
         self.open_month: date | None = None
         if period.strip():
             self.start = month_start(period)
@@ -76,8 +83,13 @@ class Basis:
         return self._blocks[name]
 
     def table(self, name: str) -> Table:
-        """A table of the store."""
-        return self.reader.table(name)
+        """A table of the store; small ones are copied once, because pages ask for them many times."""
+        if name not in LOCAL:
+            return self.reader.table(name)
+        if name not in self._local:
+            self.reader.connection.execute(f"CREATE OR REPLACE TEMP TABLE local_{name} AS FROM memory.main.{name}")
+            self._local[name] = self.reader.backend.table(f"local_{name}")
+        return self._local[name]
 
     @cached_property
     def coverage(self) -> list[Coverage]:

@@ -102,8 +102,8 @@ def _anomalies(basis: Basis) -> list[Row]:
 
 def anomaly_count(basis: Basis) -> int | None:
     """Spikes in the period (M6); None where there is too little history to say."""
-    days = {row["charge_date"] for row in basis.rows(basis.cube.select("charge_date").distinct())}
-    if len(days) <= anomaly.WARM_UP_DAYS:
+    days = basis.once("days", lambda b: b.rows(b.cube.agg(days=b.cube.charge_date.nunique()))[0]["days"])
+    if days <= anomaly.WARM_UP_DAYS:
         return None
     return sum(row["direction"] == "spike" for row in anomaly_rows(basis))
 

@@ -108,10 +108,13 @@ def _answer(basis: Basis) -> str:
         if rows:
             top = rows[0]
             moved = None if top["change_pct"] is None else top["change_pct"] / 100
-            words.append(
-                f"One of {top['service_id']}'s {name} costs {basis.currency} {_unit_price(top['cost_per_unit'])}, "
-                f"{change(moved)}{' than the month before' if moved is not None and abs(moved) >= 0.0005 else ''}."
+            compared = (
+                ""
+                if moved is None
+                else f", {change(moved)} {'than' if abs(moved) >= 0.0005 else 'as'} the month before"
             )
+            price = f"{basis.currency} {_unit_price(top['cost_per_unit'])}"
+            words.append(f"One of {top['service_id']}'s {name} costs {price}{compared}.")
     if not words:
         words.append(why_no_units(basis))
     losing = [row for row in margin_rows(basis) if row["margin"] < 0]

@@ -12,7 +12,7 @@ from finops_kit.perspectives.cost import LABELS
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.value.lens import first_of_month
-from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month
+from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month, metrics_by_month
 
 #: revenue is what a unit earns, not a unit
 REVENUE = "revenue"
@@ -58,22 +58,17 @@ def unit_rows(basis: Basis) -> list[Row]:
 
 def _unit_rows(basis: Basis) -> list[Row]:
     names = [name for name in metric_names(basis) if name != REVENUE]
-    rows: list[Row] = []
-    cost = _cost(basis, "service_id")
-    for name in names:
-        units = metric_by_month(basis.table("business_metric"), name)
-        both = basis.rows(cost_per_unit(cost, units, ["month", "service_id"]))
-        before = {row["service_id"]: row["cost_per_unit"] for row in both if row["month"] == basis.before}
-        for row in both:
-            if row["month"] == basis.start:
-                old = before.get(row["service_id"])
-                new = row["cost_per_unit"]
-                rows.append(
-                    {
-                        **row, "metric": name, "cost_per_unit_before": old,
-                        "change_pct": 100 * (new / old - 1) if old and new is not None else None,
-                    }
-                )  # fmt: skip
+    if not names:
+        return []
+    metric = basis.table("business_metric")
+    units = metrics_by_month(metric.filter(metric.metric.isin(names)))
+    both = basis.rows(cost_per_unit(_cost(basis, "service_id"), units, ["month", "service_id"]))
+    before = {(row["service_id"], row["metric"]): row["cost_per_unit"] for row in both if row["month"] == basis.before}
+    rows = [row for row in both if row["month"] == basis.start]
+    for row in rows:
+        old, new = before.get((row["service_id"], row["metric"])), row["cost_per_unit"]
+        row["cost_per_unit_before"] = old
+        row["change_pct"] = 100 * (new / old - 1) if old and new is not None else None
     return sorted(rows, key=lambda row: (-row["EffectiveCost"], row["service_id"], row["metric"]))
 
 
@@ -133,9 +128,13 @@ def margin_table(basis: Basis) -> ResultTable:
 
 def revenue_total(basis: Basis) -> Decimal | None:
     """Revenue of the period and scope: of the whole house where it is delivered as such, else of its services."""
-    metric = _in_currency(basis)
+    found: Decimal | None = basis.once("revenue", _revenue_total)
+    return found
+
+
+def _revenue_total(basis: Basis) -> Decimal | None:
     if not basis.members:
-        whole = metric_by_month(metric, REVENUE, by=())
+        whole = metric_by_month(_in_currency(basis), REVENUE, by=())
         rows = basis.rows(whole.filter(whole.month == ibis.date(str(basis.start))))
         if rows:
             return rows[0]["units"]
@@ -154,10 +153,9 @@ def _tenant_rows(basis: Basis) -> list[Row]:
     sums = now.group_by("tenant").agg(EffectiveCost=now.EffectiveCost.sum().fill_null(0))
     rows = basis.rows(sums.order_by([sums.EffectiveCost.desc(), "tenant"]))
     volumes: dict[str, dict[str, Decimal]] = {}
-    for name in metric_names(basis):
-        known = metric_by_month(_in_currency(basis), name, by=("tenant",))
-        for row in basis.rows(known.filter(known.month == ibis.date(str(basis.start)))):
-            volumes.setdefault(row["tenant"], {})[name] = row["units"]
+    known = metrics_by_month(_in_currency(basis), by=("tenant",))
+    for row in basis.rows(known.filter(known.month == ibis.date(str(basis.start)))):
+        volumes.setdefault(row["tenant"], {})[row["metric"]] = row["units"]
     for row in rows:
         known_of = volumes.get(row["tenant"] or "", {})
         row["revenue"] = known_of.get(REVENUE)

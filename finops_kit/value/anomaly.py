@@ -18,6 +18,8 @@ THRESHOLD = 4.0
 SPREAD_FLOOR = 0.05
 #: events this close are one event
 MERGE_DAYS = 3
+#: so many days at each end of a month follow the months before rather than the week
+MONTH_EDGE_DAYS = 3
 
 
 def daily_by(lens: Table, series: Sequence[str], amount: str = "EffectiveCost") -> Table:
@@ -42,29 +44,39 @@ def daily_by(lens: Table, series: Sequence[str], amount: str = "EffectiveCost") 
 def expectations(daily: Table, series: Sequence[str]) -> Table:
     """What each day should have cost, from the days before it, and how far out it was.
 
-    Expected is the median of the last four same weekdays, moved by the ratio of the last week's level to the last
-    four weeks'. The residual is logarithmic; its spread is the median absolute residual of the six weeks before.
+    Expected is the level of the week before (its median) times what this weekday was to its level in the last four
+    weeks (median). The first and the last days of a month carry fees and closing runs: there the factor of the same
+    place in the last two months counts, if it is higher. The residual is logarithmic; its spread is the median
+    absolute residual of the six weeks before.
 
     Returns
     -------
     one row per series and charge_date: ``cost``, ``expected`` (floats; null while warming up), ``score``
     """
     keys = list(series)
-    rows = daily.mutate(weekday=daily.charge_date.day_of_week.index())
+    day = daily.charge_date
+    following = day + ibis.interval(days=MONTH_EDGE_DAYS)
+    edge = ibis.cases(
+        (day.day() <= MONTH_EDGE_DAYS, day.day()),
+        # days before the month's end, as negative numbers: -1 is its last day
+        (following.month() != day.month(), following.day() - MONTH_EDGE_DAYS - 1),
+        else_=0,
+    )
+    rows = daily.mutate(weekday=day.day_of_week.index(), edge=edge)
     line = {"group_by": keys, "order_by": rows.charge_date}
-    month = ibis.window(preceding=(28, 1), **line)
-    week = ibis.window(preceding=(7, 1), **line)
-    same = ibis.window(group_by=[*keys, "weekday"], order_by=rows.charge_date, preceding=(4, 1))
     rows = rows.mutate(
         history_days=rows.cost.count().over(ibis.window(preceding=(None, 1), **line)),
-        level_month=rows.cost.median().over(month),
-        level_week=rows.cost.median().over(week),
-        level_weekday=rows.cost.median().over(same),
+        level=rows.cost.median().over(ibis.window(preceding=(7, 1), **line)),
     )
-    moved = ibis.ifelse(rows.level_month > 0, rows.level_week / rows.level_month, 1.0)
-    ready = rows.history_days >= WARM_UP_DAYS
-    expected = ibis.ifelse(ready, rows.level_weekday * ibis.least(ibis.greatest(moved, 0.2), 5.0), ibis.null("float64"))
-    rows = rows.mutate(expected=expected)
+    rows = rows.mutate(relative=ibis.ifelse(rows.level > 0, rows.cost / rows.level, ibis.null("float64")))
+    same = ibis.window(group_by=[*keys, "weekday"], order_by=rows.charge_date, preceding=(4, 1))
+    rows = rows.mutate(factor=rows.relative.median().over(same), usual=rows.cost.median().over(same))
+    base = ibis.ifelse((rows.level > 0) & rows.factor.notnull(), rows.level * rows.factor, rows.usual)
+    rows = rows.mutate(base=ibis.ifelse(rows.history_days >= WARM_UP_DAYS, base, ibis.null("float64")))
+    rows = rows.mutate(lifted=ibis.ifelse(rows.base > 0, rows.cost / rows.base, ibis.null("float64")))
+    place = ibis.window(group_by=[*keys, "edge"], order_by=rows.charge_date, preceding=(2, 1))
+    rows = rows.mutate(lift=ibis.ifelse(rows.edge == 0, 1.0, rows.lifted.max().over(place).fill_null(1.0)))
+    rows = rows.mutate(expected=rows.base * ibis.greatest(rows.lift, 1.0))
     rows = rows.mutate(residual=((rows.cost + 0.01) / (rows.expected + 0.01)).ln())
     before = ibis.window(group_by=keys, order_by=rows.charge_date, preceding=(42, 1))
     spread = rows.residual.abs().median().over(before) * 1.4826

@@ -11,24 +11,29 @@ from finops_kit.value.allocation import ratio
 from finops_kit.value.lens import first_of_month
 
 
-def metric_by_month(business_metric: Table, metric: str, by: Sequence[str] = ("service_id",)) -> Table:
-    """A business metric by month; a month's own row wins over its days, so nothing is counted twice.
+def metrics_by_month(business_metric: Table, by: Sequence[str] = ("service_id",)) -> Table:
+    """Every business metric by month; a month's own row wins over its days, so nothing is counted twice.
 
     Rows of tenants are used only when ``tenant`` is asked for, and the rows of all tenants only when it is not.
 
     Returns
     -------
-    one row per month and ``by``: ``units`` (the metric's own unit)
+    one row per metric, month and ``by``: ``units`` (the metric's own unit)
     """
-    rows = business_metric.filter(business_metric.metric == metric)
+    rows = business_metric
     for name in ("service_id", "tenant"):
         named = rows[name].fill_null("") != ""
         rows = rows.filter(named if name in by else ~named)
     rows = rows.mutate(month=first_of_month(rows.period_start), monthly=rows.period_grain.lower() == "month")
-    sums = rows.group_by(["month", *by]).agg(
+    sums = rows.group_by(["metric", "month", *by]).agg(
         whole=rows["value"].sum(where=rows.monthly), days=rows["value"].sum(where=~rows.monthly)
     )
-    return sums.select("month", *by, units=ibis.coalesce(sums.whole, sums.days))
+    return sums.select("metric", "month", *by, units=ibis.coalesce(sums.whole, sums.days))
+
+
+def metric_by_month(business_metric: Table, metric: str, by: Sequence[str] = ("service_id",)) -> Table:
+    """One business metric by month, as :func:`metrics_by_month` without the metric's name."""
+    return metrics_by_month(business_metric.filter(business_metric.metric == metric), by).drop("metric")
 
 
 def cost_per_unit(cost: Table, units: Table, by: Sequence[str], amount: str = "EffectiveCost") -> Table:
