@@ -64,10 +64,10 @@ def staleness_sql() -> str:
     return f"CASE {cases} END"
 
 
-def precedence_sql() -> str:
-    """The rank of source_system as an SQL expression; a lower one wins."""
+def precedence_sql(source_system: str = "source_system") -> str:
+    """The rank of a source as an SQL expression; a lower one wins."""
     cases = " ".join(f"WHEN '{name}' THEN {rank}" for rank, name in enumerate(SOURCE_PRECEDENCE))
-    return f"CASE source_system {cases} ELSE {len(SOURCE_PRECEDENCE)} END"
+    return f"CASE {source_system} {cases} ELSE {len(SOURCE_PRECEDENCE)} END"
 
 
 def state_sql() -> str:

@@ -6,8 +6,12 @@ is only continued its last run as one observation that stands for many (``run_*`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import duckdb
 
+from finops_kit.fields import TABLES
 from finops_kit.store.derive.rules import (
     DIMENSIONS,
     IDENTITY_COLUMNS,
@@ -23,79 +27,109 @@ SNAPSHOT_COLUMNS = (
     "scope", *IDENTITY_COLUMNS, *OBSERVED_COLUMNS, "usage_vcpu", "tags", "attributes",
 )  # fmt: skip
 
-_ORDER = "source_sequence DESC NULLS LAST, snapshot_id"
+#: what a continued run adds: the run that stands for its observations
+RUN_COLUMNS = {
+    "run_first_seen_at": "TIMESTAMPTZ",
+    "run_observations": "BIGINT",
+    "run_changes": TABLES["state_run"].field("changes").type,
+    "run_seen_in": "VARCHAR[]",
+    "run_lost": "BOOLEAN",
+}
 
-#: the winner of each source at each instant: what the source says of the resource then
-_SAID = f"""
-    CREATE OR REPLACE TEMP TABLE derive_said AS
-    SELECT * FROM derive_observation
-    QUALIFY row_number() OVER (PARTITION BY resource_id, source_system, observed_at ORDER BY {_ORDER}) = 1
+#: one instant and resource, many claims: source precedence, said before inferred, sequence, hash
+_AMONG_ONE = "o.source_sequence DESC NULLS LAST, o.snapshot_id, o.nr"
+_AMONG_ALL = f"{precedence_sql('o.source_system')}, t.inferred, {_AMONG_ONE}"
+
+#: only ids, times and the state's number: sorting is done on this narrow table
+_THIN = f"""
+    CREATE OR REPLACE TEMP TABLE derive_thin AS
+    SELECT nr, resource_id, source_system, observed_at, {state_sql()} AS state,
+        observed_at + {staleness_sql()} AS stale_at, false AS inferred
+    FROM derive_observation
 """
+
+_TIE = """
+    CREATE OR REPLACE TEMP TABLE derive_tie AS
+    SELECT resource_id, observed_at FROM derive_thin GROUP BY ALL HAVING count(*) > 1
+"""
+
+
+def _settle(partition: str, order: str) -> str:
+    """Where several claims meet, keep the winner; nearly always there are none, and nothing is sorted."""
+    return f"""
+    CREATE OR REPLACE TEMP TABLE derive_thin AS
+    SELECT * FROM derive_thin WHERE nr NOT IN (
+        SELECT t.nr FROM derive_thin t SEMI JOIN derive_tie USING (resource_id, observed_at)
+        JOIN derive_observation o ON o.nr = t.nr
+        QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY {order}) > 1)
+"""
+
 
 #: for every instant at which a scope was seen, the next complete look at that scope
 _NEXT_LOOK = """
     CREATE OR REPLACE TEMP TABLE derive_next_look AS
     SELECT seen.source_system, seen.scope, seen.observed_at, look.observed_at AS looked_at
-    FROM (SELECT DISTINCT source_system, scope, observed_at FROM derive_said
+    FROM (SELECT DISTINCT source_system, scope, observed_at FROM derive_observation
           WHERE presence = 'present' AND scope IS NOT NULL) seen
     ASOF JOIN derive_look look
       ON look.source_system = seen.source_system AND look.scope = seen.scope AND seen.observed_at < look.observed_at
 """
 
-#: present, and then missing in a complete look before the same source says anything else of it
+#: present, and not said anything of by the same source at the next complete look; the few that are left are
+#: missing, unless the source said something of them in between
 _MISSING = f"""
     CREATE OR REPLACE TEMP TABLE derive_missing AS
-    WITH told AS (
-        SELECT *, lead(observed_at) OVER (PARTITION BY resource_id, source_system ORDER BY observed_at) AS told_again
-        FROM (SELECT resource_id, resource_name, source_system, scope, observed_at, presence, snapshot_id,
-                     {", ".join(IDENTITY_COLUMNS)}, owner_id FROM derive_said)
+    WITH unseen AS (
+        SELECT t.nr, t.resource_id, t.source_system, t.observed_at, n.looked_at
+        FROM derive_thin t JOIN derive_observation o ON o.nr = t.nr AND o.presence = 'present'
+        JOIN derive_next_look n
+          ON n.source_system = o.source_system AND n.scope = o.scope AND n.observed_at = o.observed_at
+        ANTI JOIN derive_thin there
+          ON there.resource_id = t.resource_id AND there.source_system = t.source_system
+         AND there.observed_at = n.looked_at
+    ), told AS (
+        SELECT resource_id, source_system, observed_at,
+            lead(observed_at) OVER (PARTITION BY resource_id, source_system ORDER BY observed_at) AS told_again
+        FROM derive_thin SEMI JOIN unseen USING (resource_id, source_system)
     )
-    SELECT told.* EXCLUDE (observed_at, presence, told_again, owner_id),
-           looked_at AS observed_at, 'absent' AS presence, true AS inferred
-    FROM told JOIN derive_next_look n
-      ON n.source_system = told.source_system AND n.scope = told.scope AND n.observed_at = told.observed_at
-    WHERE told.presence = 'present' AND (told_again IS NULL OR looked_at < told_again)
+    SELECT o.resource_id, o.resource_name, o.source_system, o.scope, o.snapshot_id,
+        {", ".join(f"o.{c}" for c in IDENTITY_COLUMNS)}, unseen.looked_at AS observed_at, 'absent' AS presence,
+        -row_number() OVER () AS nr
+    FROM unseen JOIN told USING (resource_id, source_system, observed_at) JOIN derive_observation o ON o.nr = unseen.nr
+    WHERE told.told_again IS NULL OR unseen.looked_at < told.told_again
 """
 
-#: one observation per resource and instant, numbered by resource and time
-_WINNER = f"""
-    CREATE OR REPLACE TEMP TABLE derive_winner AS
-    SELECT * REPLACE (
-        {", ".join(f"CASE WHEN presence = 'present' THEN {c} END AS {c}" for c in OBSERVED_COLUMNS)}
-    ), row_number() OVER () AS nr
-    FROM (
-        SELECT * FROM (
-            SELECT *, false AS inferred FROM derive_said UNION ALL BY NAME SELECT * FROM derive_missing)
-        QUALIFY row_number() OVER (
-            PARTITION BY resource_id, observed_at ORDER BY {precedence_sql()}, inferred, {_ORDER}, scope) = 1
-    )
-"""
+_ADD_MISSING = (
+    "INSERT INTO derive_observation BY NAME SELECT * FROM derive_missing",
+    f"""INSERT INTO derive_thin BY NAME
+        SELECT nr, resource_id, source_system, observed_at, {state_sql()} AS state,
+            observed_at + {staleness_sql()} AS stale_at, true AS inferred
+        FROM derive_observation WHERE nr < 0""",
+)
 
-#: the first and the last observation of every run, on a narrow table: only ids, times and the state's number
-_EDGE = f"""
+#: the first and the last observation of every run
+_EDGE = """
     CREATE OR REPLACE TEMP TABLE derive_edge AS
-    WITH narrow AS (
-        SELECT resource_id, observed_at, nr, {state_sql()} AS state, observed_at + {staleness_sql()} AS stale_at
-        FROM derive_winner
-    ), neighbours AS (
+    WITH neighbours AS (
         SELECT resource_id, observed_at, nr, stale_at,
             row_number() OVER w AS place,
             coalesce(lag(state) OVER w = state AND observed_at <= lag(stale_at) OVER w, false) AS continues,
             coalesce(lead(state) OVER w = state AND lead(observed_at) OVER w <= stale_at, false) AS goes_on
-        FROM narrow WINDOW w AS (PARTITION BY resource_id ORDER BY observed_at)
+        FROM derive_thin WINDOW w AS (PARTITION BY resource_id ORDER BY observed_at)
     ), edges AS (
         SELECT * FROM neighbours WHERE NOT continues OR NOT goes_on
     ), paired AS (
-        SELECT *, {{"nr": lead(nr) OVER w, "at": lead(observed_at) OVER w, "stale_at": lead(stale_at) OVER w,
-                  "place": lead(place) OVER w}} AS next, lead(observed_at, 2) OVER w AS after_next
+        SELECT *, lead(nr) OVER w AS next_nr, lead(observed_at) OVER w AS next_at,
+            lead(stale_at) OVER w AS next_stale_at, lead(place) OVER w AS next_place,
+            lead(observed_at, 2) OVER w AS after_next
         FROM edges WINDOW w AS (PARTITION BY resource_id ORDER BY observed_at)
     )
     SELECT resource_id, nr, observed_at AS first_seen_at,
-        CASE WHEN goes_on THEN next.nr ELSE nr END AS last_nr,
-        CASE WHEN goes_on THEN next.at ELSE observed_at END AS last_seen_at,
-        CASE WHEN goes_on THEN next.stale_at ELSE stale_at END AS stale_at,
-        CASE WHEN goes_on THEN next.place ELSE place END - place + 1 AS observations,
-        CASE WHEN goes_on THEN after_next ELSE next.at END AS next_from,
+        CASE WHEN goes_on THEN next_nr ELSE nr END AS last_nr,
+        CASE WHEN goes_on THEN next_at ELSE observed_at END AS last_seen_at,
+        CASE WHEN goes_on THEN next_stale_at ELSE stale_at END AS stale_at,
+        CASE WHEN goes_on THEN next_place ELSE place END - place + 1 AS observations,
+        CASE WHEN goes_on THEN after_next ELSE next_at END AS next_from,
         place = 1 AS is_first
     FROM paired WHERE NOT continues
 """
@@ -116,8 +150,9 @@ _changes = ", ".join(
 _CHANGED = f"""
     CREATE OR REPLACE TEMP TABLE derive_changed AS
     WITH several AS (
-        SELECT e.resource_id, e.nr, e.first_seen_at, e.last_seen_at, w.run_lost, {", ".join(DIMENSIONS)}
-        FROM derive_edge e JOIN derive_winner w USING (nr)
+        SELECT e.resource_id, e.nr, e.first_seen_at, e.last_seen_at,
+            {", ".join(f"CASE WHEN o.presence = 'present' THEN o.{c} END AS {c}" for c in DIMENSIONS)}
+        FROM derive_edge e JOIN derive_observation o ON o.nr = e.nr
         WHERE NOT (e.is_first AND e.next_from IS NULL)
     ), before AS (
         SELECT *,
@@ -134,7 +169,8 @@ _CHANGED = f"""
 _SEEN_IN = """
     CREATE OR REPLACE TEMP TABLE derive_seen_in AS
     SELECT resource_id, list_sort(list(DISTINCT place)) AS seen_in FROM (
-        SELECT DISTINCT resource_id, source_system || chr(9) || coalesce(scope, '') AS place FROM derive_observation
+        SELECT DISTINCT resource_id, source_system || chr(9) || coalesce(scope, '') AS place
+        FROM derive_observation WHERE nr > 0
         UNION ALL
         SELECT resource_id, unnest(run_seen_in) FROM derive_observation WHERE run_seen_in IS NOT NULL)
     GROUP BY resource_id
@@ -146,26 +182,61 @@ _RUN = f"""
         least(coalesce(e.next_from, e.stale_at), e.stale_at) AS carried_to, e.next_from,
         e.observations + coalesce(f.run_observations, 1) - 1 AS observations,
         f.resource_name, l.source_system, l.scope, f.presence, {", ".join(f"f.{c}" for c in IDENTITY_COLUMNS)},
-        {", ".join(f"f.{c}" for c in OBSERVED_COLUMNS)}, l.usage_vcpu,
+        {", ".join(f"CASE WHEN f.presence = 'present' THEN f.{c} END AS {c}" for c in OBSERVED_COLUMNS)}, l.usage_vcpu,
         CASE WHEN f.presence = 'present' THEN f.tags END AS tags,
         CASE WHEN f.presence = 'present' THEN f.attributes END AS attributes,
         coalesce(f.run_changes, c.changes, []) AS changes,
         CASE WHEN e.next_from IS NULL THEN s.seen_in END AS seen_in,
         CASE WHEN e.next_from IS NULL THEN coalesce(c.lost, false) END AS lost, e.is_first
     FROM derive_edge e
-    JOIN derive_winner f ON f.nr = e.nr
-    JOIN derive_winner l ON l.nr = e.last_nr
+    JOIN derive_observation f ON f.nr = e.nr
+    JOIN derive_observation l ON l.nr = e.last_nr
     LEFT JOIN derive_changed c ON c.nr = e.nr
     LEFT JOIN derive_seen_in s ON s.resource_id = e.resource_id
 """
 
-_STEPS = (_SAID, _NEXT_LOOK, _MISSING, _WINNER, _EDGE, _CHANGED, _SEEN_IN, _RUN)
-_LEFT_OVER = ("said", "next_look", "missing", "winner", "edge", "changed", "seen_in")
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make an empty ``derive_observation``; whoever derives fills it with :func:`add`."""
+    columns = {c: TABLES["resource_snapshot"].field(c).type for c in SNAPSHOT_COLUMNS} | RUN_COLUMNS | {"nr": "BIGINT"}
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE derive_observation ({', '.join(f'{c} {t}' for c, t in columns.items())})"
+    )
+
+
+def add(connection: duckdb.DuckDBPyConnection, select: str, params: Sequence[Any] = ()) -> None:
+    """Add observations, columns by name, numbered."""
+    start = count_rows(connection, "derive_observation")
+    connection.execute(
+        f"INSERT INTO derive_observation BY NAME SELECT *, {start} + row_number() OVER () AS nr FROM ({select})", params
+    )
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows a table has."""
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
 
 
 def derive_runs(connection: duckdb.DuckDBPyConnection) -> None:
     """Make ``derive_run`` from ``derive_observation`` and ``derive_look`` (the complete looks)."""
-    for step in _STEPS:
-        connection.execute(step)
-    for name in _LEFT_OVER:
-        connection.execute(f"DROP TABLE derive_{name}")
+    connection.execute(_THIN)
+    connection.execute(_TIE)
+    ties = count_rows(connection, "derive_tie")
+    if ties:
+        connection.execute(_settle("o.resource_id, o.source_system, o.observed_at", _AMONG_ONE))
+    missing = 0
+    if count_rows(connection, "derive_look"):
+        connection.execute(_NEXT_LOOK)
+        connection.execute(_MISSING)
+        missing = count_rows(connection, "derive_missing")
+        if missing:
+            for statement in _ADD_MISSING:
+                connection.execute(statement)
+    if ties or missing:
+        connection.execute(_TIE)
+        connection.execute(_settle("o.resource_id, o.observed_at", _AMONG_ALL))
+    for statement in (_EDGE, _CHANGED, _SEEN_IN, _RUN):
+        connection.execute(statement)
+    for name in ("thin", "tie", "next_look", "missing", "edge", "changed", "seen_in"):
+        connection.execute(f"DROP TABLE IF EXISTS derive_{name}")

@@ -18,7 +18,7 @@ import duckdb
 
 from finops_kit.fields import TABLES
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, RULE_VERSION
-from finops_kit.store.derive.runs import SNAPSHOT_COLUMNS, derive_runs
+from finops_kit.store.derive.runs import SNAPSHOT_COLUMNS, add, count_rows, derive_runs, prepare
 from finops_kit.store.lake import LAKE
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def derive_batch(batch: Batch) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live)}")
     _collect(connection, batch.id)
     derive_runs(connection)
-    count = _count(connection, "derive_run")
+    count = count_rows(connection, "derive_run")
     if count:
         _write(batch, live, count)
     _clear(connection)
@@ -87,13 +87,8 @@ def derive_batch(batch: Batch) -> None:
 
 def derive_all(connection: duckdb.DuckDBPyConnection) -> None:
     """Make ``derive_run`` from every observation there is, without a look at what was derived before."""
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE derive_observation AS
-            SELECT {_SNAPSHOT}, NULL::TIMESTAMPTZ AS run_first_seen_at, NULL::BIGINT AS run_observations,
-                NULL::{TABLES["state_run"].field("changes").type} AS run_changes, NULL::VARCHAR[] AS run_seen_in,
-                NULL::BOOLEAN AS run_lost
-            FROM {LAKE}.resource_snapshot"""
-    )
+    prepare(connection)
+    add(connection, f"SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE derive_look AS
             SELECT DISTINCT source_system, scope, observed_at FROM {LAKE}.observation_scope WHERE complete"""
@@ -109,7 +104,7 @@ def rederive_batch(batch: Batch) -> int:
     connection = batch.connection
     derive_all(connection)
     connection.execute("CREATE OR REPLACE TEMP TABLE derive_path AS SELECT NULL::VARCHAR AS resource_id LIMIT 0")
-    count = _count(connection, "derive_run")
+    count = count_rows(connection, "derive_run")
     live = live_segments(connection)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(())}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE derive_replaced AS SELECT NULL::VARCHAR AS resource_id, "
@@ -119,14 +114,9 @@ def rederive_batch(batch: Batch) -> int:
     return count
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0
-
-
 def _clear(connection: duckdb.DuckDBPyConnection) -> None:
     """Leave no temporary table behind."""
-    for name in ("new", "new_look", "touched", "tail", "path", "observation", "look", "run", "replaced"):
+    for name in ("new_look", "touched", "tail", "path", "observation", "look", "run", "replaced"):
         connection.execute(f"DROP TABLE IF EXISTS derive_{name}")
     connection.execute("DROP VIEW IF EXISTS derive_live")
 
@@ -160,45 +150,51 @@ _PATH = """
 def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
     """Make ``derive_observation`` and ``derive_look``: all that the runs of the touched resources follow from."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE derive_new AS SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot "
-        "WHERE batch_id = ?", [batch_id])  # fmt: skip
+        f"""CREATE OR REPLACE TEMP TABLE derive_touched AS
+            SELECT resource_id, min(observed_at) AS first_at, count(DISTINCT source_system) AS sources,
+                min(source_system) AS only_source
+            FROM {LAKE}.resource_snapshot WHERE batch_id = ? GROUP BY resource_id""",
+        [batch_id],
+    )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE derive_new_look AS SELECT DISTINCT source_system, scope, observed_at, "
         f"source_system || chr(9) || scope AS place FROM {LAKE}.observation_scope WHERE batch_id = ? AND complete",
         [batch_id],
     )
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE derive_touched AS
-            SELECT resource_id, min(first_at) AS first_at, max(sources) AS sources, max(source) AS only_source FROM (
-                SELECT resource_id, min(observed_at) AS first_at, count(DISTINCT source_system) AS sources,
-                    min(source_system) AS source
-                FROM derive_new GROUP BY resource_id
-                UNION ALL SELECT resource_id, first_at, 0, NULL FROM ({_TOUCHED_BY_LOOK}))
-            GROUP BY resource_id"""
-    )
+    if count_rows(connection, "derive_new_look"):
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE derive_touched AS
+                SELECT resource_id, min(first_at) AS first_at, max(sources) AS sources, max(only_source) AS only_source
+                FROM (SELECT * FROM derive_touched
+                      UNION ALL SELECT resource_id, first_at, 0, NULL FROM ({_TOUCHED_BY_LOOK}))
+                GROUP BY resource_id"""
+        )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE derive_tail AS SELECT * FROM derive_live "
         "WHERE next_from IS NULL AND resource_id IN (SELECT resource_id FROM derive_touched)"
     )
     connection.execute(_PATH)
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE derive_observation AS
-            SELECT {_SNAPSHOT}, NULL::TIMESTAMPTZ AS run_first_seen_at, NULL::BIGINT AS run_observations,
-                NULL::{TABLES["state_run"].field("changes").type} AS run_changes, NULL::VARCHAR[] AS run_seen_in,
-                NULL::BOOLEAN AS run_lost
-            FROM derive_new WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)
-            UNION ALL BY NAME
+    paths = dict(connection.execute("SELECT continued, count(*) FROM derive_path GROUP BY continued").fetchall())
+    prepare(connection)
+    if paths.get(True):
+        continued = (
+            "resource_id IN (SELECT resource_id FROM derive_path WHERE continued)" if paths.get(False) else "true"
+        )
+        add(
+            connection,
+            f"SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot WHERE batch_id = ? AND {continued}",
+            [batch_id],
+        )
+        add(connection, f"""
             SELECT resource_id, resource_name, source_system, last_seen_at AS observed_at, presence, scope,
                 {", ".join((*IDENTITY_COLUMNS, *OBSERVED_COLUMNS))}, usage_vcpu, tags, attributes,
                 first_seen_at AS run_first_seen_at, observations AS run_observations, changes AS run_changes,
                 seen_in AS run_seen_in, lost AS run_lost
-            FROM derive_tail WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE continued)"""
-    )
-    if connection.execute("SELECT count(*) FROM derive_path WHERE NOT continued").fetchone() != (0,):
-        connection.execute(
-            f"""INSERT INTO derive_observation BY NAME SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot
-                WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE NOT continued)"""
-        )
+            FROM derive_tail WHERE {continued}""")  # fmt: skip
+    if paths.get(False):
+        add(connection, f"""
+            SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot
+            WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE NOT continued)""")  # fmt: skip
     earliest = connection.execute("SELECT min(observed_at) FROM derive_observation").fetchone()
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE derive_look AS
