@@ -99,10 +99,23 @@ _COMMITMENT_FEE = (
 _NEGATION = f"{_TYPE} = 'SavingsPlanNegation'"
 _ZERO = f"CAST(0 AS {MONEY})"
 
+#: What a recurring fee paid for and nobody used: the hour's commitment less its use, a reservation's unused fees.
+UNUSED_COST = f"""CASE
+    WHEN {_TYPE} = 'SavingsPlanRecurringFee'
+    THEN coalesce("savingsPlan/TotalCommitmentToDate" - "savingsPlan/UsedCommitment", {_ZERO})
+    WHEN {_TYPE} = 'RIFee'
+    THEN coalesce("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", {_ZERO})
+       + coalesce("reservation/UnusedRecurringFee", {_ZERO})
+    ELSE {_ZERO} END"""
+_UNUSED = f"(({UNUSED_COST}) <> 0)"
+
+#: A fee that was not used up is FOCUS' unused commitment: Usage, CommitmentDiscountStatus Unused, EffectiveCost what
+#: was not used (a Purchase may have no EffectiveCost, and unused cost must not be lost); one that was is a Purchase.
 #: Usage: metered lines. Negation takes covered usage back, so it stands on the same side. Fee: marketplace, support
 #: and upfront fees are purchases. Refund: money back for an earlier charge that the line does not name.
 CHARGE_CATEGORY = f"""CASE
     WHEN {_TYPE} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation') THEN 'Usage'
+    WHEN {_UNUSED} THEN 'Usage'
     WHEN {_TYPE} IN ('Fee', 'RIFee', 'SavingsPlanUpfrontFee', 'SavingsPlanRecurringFee') THEN 'Purchase'
     WHEN {_TYPE} = 'Tax' THEN 'Tax'
     WHEN {_TYPE} = 'Credit' THEN 'Credit'
@@ -114,11 +127,7 @@ _CATEGORY = f"({CHARGE_CATEGORY})"
 EFFECTIVE_COST = f"""CASE
     WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce("savingsPlan/SavingsPlanEffectiveCost", {_ZERO})
     WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce("reservation/EffectiveCost", {_ZERO})
-    WHEN {_TYPE} = 'SavingsPlanRecurringFee'
-    THEN coalesce("savingsPlan/TotalCommitmentToDate" - "savingsPlan/UsedCommitment", {_ZERO})
-    WHEN {_TYPE} = 'RIFee'
-    THEN coalesce("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", {_ZERO})
-       + coalesce("reservation/UnusedRecurringFee", {_ZERO})
+    WHEN {_UNUSED} THEN {UNUSED_COST}
     WHEN {_NEGATION} OR {_COMMITMENT_FEE} THEN {_ZERO}
     ELSE {_BILLED} END"""
 
@@ -133,7 +142,7 @@ CONTRACTED_COST = f"""CASE WHEN {_NEGATION} THEN {_ZERO}
 CHARGE_FREQUENCY = f"""CASE WHEN {_CATEGORY} = 'Usage' THEN 'Usage-Based'
     WHEN {_TYPE} IN ('RIFee', 'SavingsPlanRecurringFee') THEN 'Recurring' ELSE 'One-Time' END"""
 
-PRICING_CATEGORY = f"""CASE WHEN {_COVERED} THEN 'Committed'
+PRICING_CATEGORY = f"""CASE WHEN {_COVERED} OR {_UNUSED} THEN 'Committed'
     WHEN {_CATEGORY} = 'Usage' AND contains("lineItem/UsageType", 'SpotUsage') THEN 'Dynamic'
     WHEN {_CATEGORY} IN ('Usage', 'Purchase') THEN 'Standard' END"""
 
@@ -188,16 +197,19 @@ def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
         f'WHEN {_RESERVED} THEN coalesce({_RESERVATION}, "reservation/SubscriptionId") END',
         "CommitmentDiscountQuantity": f"CASE WHEN {_SAVINGS_PLAN} AND {_COVERED} "
         f'THEN "savingsPlan/SavingsPlanEffectiveCost"::{QUANTITY} '
+        f"WHEN {_SAVINGS_PLAN} AND {_UNUSED} THEN ({UNUSED_COST})::{QUANTITY} "
         f"WHEN {_SAVINGS_PLAN} THEN {_BILLED}::{QUANTITY} "
         f'WHEN {_RESERVED} THEN coalesce("lineItem/NormalizedUsageAmount", "lineItem/UsageAmount") END',
-        "CommitmentDiscountStatus": f"CASE WHEN {_COVERED} AND ({_SAVINGS_PLAN} OR {_RESERVED}) THEN 'Used' END",
+        "CommitmentDiscountStatus": f"CASE WHEN NOT ({_SAVINGS_PLAN} OR {_RESERVED}) THEN NULL "
+        f"WHEN {_COVERED} THEN 'Used' WHEN {_UNUSED} THEN 'Unused' END",
         "CommitmentDiscountType": f"CASE WHEN {_SAVINGS_PLAN} THEN 'Savings Plan' "
         f"WHEN {_RESERVED} THEN 'Reserved Instance' END",
         "CommitmentDiscountUnit": f'CASE WHEN {_SAVINGS_PLAN} THEN "lineItem/CurrencyCode" '
         f'WHEN {_RESERVED} THEN CASE WHEN "lineItem/NormalizedUsageAmount" IS NOT NULL '
         f"THEN 'Normalized Units' ELSE {unit} END END",
-        "ConsumedQuantity": f"CASE WHEN {_CATEGORY} = 'Usage' THEN \"lineItem/UsageAmount\" END",
-        "ConsumedUnit": f"CASE WHEN {_CATEGORY} = 'Usage' AND \"lineItem/UsageAmount\" IS NOT NULL THEN {unit} END",
+        "ConsumedQuantity": f"CASE WHEN {_CATEGORY} = 'Usage' AND NOT {_UNUSED} THEN \"lineItem/UsageAmount\" END",
+        "ConsumedUnit": f"CASE WHEN {_CATEGORY} = 'Usage' AND NOT {_UNUSED} "
+        f'AND "lineItem/UsageAmount" IS NOT NULL THEN {unit} END',
         "ContractedCost": CONTRACTED_COST,
         "ContractedUnitPrice": f"CASE WHEN {_METERED} THEN coalesce(CASE WHEN {_TYPE} = 'DiscountedUsage' "
         'THEN "pricing/publicOnDemandRate" END, "lineItem/UnblendedRate") END',

@@ -3,6 +3,7 @@
 Source: FinOps Open Cost and Usage Specification 1.0 to 1.4, Cost and Usage data set. A column that the
 file's version does not have stays null. One exception: 1.4 has no ProviderName any more, and its successor
 ServiceProviderName says the same ("who makes the service available for purchase"), so it fills the gap.
+The other exception are the columns of :data:`_BEFORE_ITS_VERSION`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from collections.abc import Sequence
 from finops_kit.fields import FOCUS_BY_NAME, FOCUS_FIELDS, TAGS, TEXT
 from finops_kit.normalize.plan import Input, Plan, unique_names
 from finops_kit.sources.formats import FOCUS_NEEDS, focus_name
+
+#: columns of FOCUS 1.1 and 1.2 that Microsoft's 1.0 export has under an ``x_`` name (its FocusCost 1.0 metadata);
+#: they are taken from there where the file has no other, and stay in ``x_Columns`` as well
+_BEFORE_ITS_VERSION = ("InvoiceId", "ServiceSubcategory", "BillingAccountType", "SubAccountType", "PricingCurrency")
 
 
 def plan_focus(header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
@@ -40,6 +45,10 @@ def plan_focus(header: Sequence[str], types: Sequence[str] | None = None) -> Pla
         taken[target] = Input(
             f"in_{target}", f"c{i}", declared.type, engine_types[i], target in FOCUS_NEEDS, header=name
         )
+    for target in _BEFORE_ITS_VERSION:
+        place = next((i for i, name in enumerate(header) if name.lower() == f"x_{target}".lower()), None)
+        if place is not None and target not in taken:
+            taken[target] = Input(f"in_{target}", f"c{place}", TEXT, engine_types[place], header=header[place])
     for target in FOCUS_NEEDS:
         taken.setdefault(target, Input(f"in_{target}", "", FOCUS_BY_NAME[target].type, "TEXT", True, target))
     for target, given in taken.items():
