@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,19 @@ class Forger:
     rechain = staticmethod(rechain)
     put_ledger = staticmethod(put_ledger)
     file_hash = staticmethod(file_hash)
+
+    def rebuild(self, workspace: Workspace, batches: Sequence[int]) -> None:
+        """A history as it never was, made by the kit itself: it fits in itself, and says it is the same store."""
+        with sqlite3.connect(workspace.catalogue) as catalogue:
+            (own,) = catalogue.execute("SELECT schema_uuid FROM ducklake_schema").fetchone()
+        shutil.rmtree(workspace.data)
+        for file in workspace.root.glob("catalogue.sqlite*"):
+            file.unlink()
+        create_store(workspace)
+        with sqlite3.connect(workspace.catalogue) as catalogue:
+            catalogue.execute("UPDATE ducklake_schema SET schema_uuid = ?", [own])
+        for b in batches:
+            add_batch(workspace, b)
 
     def rewrite(self, workspace: Workspace, change: Callable[[list[Entry]], list[Entry]], chained: bool = True) -> None:
         """Change the ledger's entries and, unless said otherwise, chain them anew."""

@@ -310,6 +310,9 @@ def test_every_mutation_is_found(kind: str, witnessed: tuple[Workspace, Path], f
         chance = random.Random(f"{kind} {number}")
         copy = forger.copy(store, tmp_path / f"{number}")
         what = MUTATIONS[kind](copy, chance, forger)
-        if not outcome(copy, head):
+        found = outcome(copy, head)
+        if kind == "heads":  # whatever else may tell, the head must
+            found = [finding for finding in found if finding.startswith("ledger ")]
+        if not found:
             missed.append(f"{number}: {what}")
     assert not missed, "\n".join(missed)
