@@ -14,7 +14,7 @@ import altair as alt
 
 from finops_kit.errors import UsageError
 from finops_kit.perspectives.reading import ResultTable
-from finops_kit.publish import drawings
+from finops_kit.publish import drawings, timelines
 from finops_kit.publish.specs import MAX_ROWS, ChartData
 from finops_kit.publish.theme import vega_config
 
@@ -104,19 +104,19 @@ def lines(
     table: ResultTable, x: str, values: list[str] | None = None, *, value: str | None = None, series: str | None = None
 ) -> Any:
     """Lines over time: ``values`` are number columns, or ``value`` is one and ``series`` splits it."""
-    return _chart(drawings.draw_lines(chart_data(table), x, values, value=value, series=series))
+    return _chart(timelines.draw_lines(chart_data(table), x, values, value=value, series=series))
 
 
 def forecast(
     table: ResultTable, x: str, actual: str, forecast: str, low: str, high: str, budget: str | None = None
 ) -> Any:
     """Actual spend, the forecast with its range, and the budget; a column is empty where it does not apply."""
-    return _chart(drawings.draw_forecast(chart_data(table), x, actual, forecast, low, high, budget))
+    return _chart(timelines.draw_forecast(chart_data(table), x, actual, forecast, low, high, budget))
 
 
 def burndown(table: ResultTable, x: str, actual: str, budget: str) -> Any:
     """Cumulated spend against the cumulated budget of the period."""
-    return _chart(drawings.draw_burndown(chart_data(table), x, actual, budget))
+    return _chart(timelines.draw_burndown(chart_data(table), x, actual, budget))
 
 
 def steps(
@@ -140,10 +140,10 @@ def steps(
     """
     data = chart_data(table)
     if label and delta:
-        return _chart(drawings.draw_waterfall(data, label, delta, total))
+        return _chart(timelines.draw_waterfall(data, label, delta, total))
     if x is None:
         raise UsageError("A step chart needs 'x' and 'after' (the state after each change), or 'label' and 'delta'.")
-    return _chart(drawings.draw_steps(data, x, before, after, series=series))
+    return _chart(timelines.draw_steps(data, x, before, after, series=series))
 
 
 def scatter(table: ResultTable, x: str, y: str, label: str) -> Any:

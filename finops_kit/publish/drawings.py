@@ -1,11 +1,11 @@
-"""The eight forms of chart, each from chart data to one Vega-Lite specification."""
+"""Charts that compare: bars, stacked columns, points, a field of cells; each from chart data to Vega-Lite."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
-from finops_kit.errors import UsageError
 from finops_kit.publish.numbers import is_missing
 from finops_kit.publish.specs import (
     ChartData,
@@ -14,6 +14,7 @@ from finops_kit.publish.specs import (
     axis_format,
     empty,
     finish,
+    is_additive,
     name_with_unit,
     quantity,
     series_color,
@@ -24,8 +25,6 @@ from finops_kit.publish.specs import (
     to_json,
 )
 
-#: lines up to this many are named at their end; more get a legend
-DIRECT_LABELS = 4
 #: a little room above the tallest column for the number on it
 HEADROOM = 1.14
 
@@ -51,7 +50,12 @@ def draw_bars(
     for (name, _), amount in groups.items():
         totals[name] += amount
     order = sorted(totals, key=lambda name: (-totals[name], str(name)))
-    if top is not None and len(order) > top + 1:
+    if top is not None and len(order) > top + 1 and not is_additive(data.unit(value)):
+        # a sum of rates means nothing, so the rest is not drawn; the caption says so
+        data = replace(data, question=f"{data.question} The {top} largest of {len(order)}.".strip())
+        order = order[:top]
+        groups = {pair: amount for pair, amount in groups.items() if pair[0] in set(order)}
+    elif top is not None and len(order) > top + 1:
         rest = f"Other ({len(order) - top})"
         kept = set(order[:top])
         folded: dict[tuple[Any, Any], Any] = defaultdict(int)
@@ -134,245 +138,6 @@ def draw_stacked(data: ChartData, x: str, value: str, series: str) -> Spec:
     }
     mark = {"type": "bar", "cornerRadiusEnd": 0, "width": {"band": 0.82}}
     return finish(data, rows.values, [x, series, value], {"mark": mark, "encoding": encoding})
-
-
-def _melt(data: ChartData, x: str, values: list[str]) -> ChartData:
-    rows = [
-        {x: row[x], "series": data.label(name), "value": row[name], "unit_of": name}
-        for row in data.rows
-        for name in values
-    ]
-    units = {**data.units, "value": data.unit(values[0])}
-    labels = {**data.labels, "series": "Series", "value": data.label(values[0])}
-    return ChartData(data.key, data.title, data.question, rows, units, labels, data.empty_because)
-
-
-def draw_lines(
-    data: ChartData, x: str, values: list[str] | None = None, *, value: str | None = None, series: str | None = None
-) -> Spec:
-    """Lines over time: several number columns, or one number column split by a series column."""
-    if not data.rows:
-        return empty(data)
-    if values:
-        data.check(x, *values)
-        shown = [x, *values]
-        origin = data
-        data = _melt(data, x, values)
-        value, series = "value", "series"
-    elif value:
-        shown, origin = [x, series or "", value], data
-        data.check(x, value, series)
-    else:
-        raise UsageError("A line chart needs 'values' (number columns), or 'value' and 'series'.")
-    rows = Rows(data, x, value, series)
-    x_axis = timeline(rows, x)
-    numbers = [row[value] for row in rows.values]
-    present = [number for number in numbers if number is not None]
-    mark: Spec = {"type": "line", "interpolate": "monotone", "point": {"size": 130, "opacity": 0}}
-    encoding: Spec = {
-        "x": x_axis,
-        "y": quantity(data, value, numbers),
-        "tooltip": rows.tooltip(x, series, value),
-    }
-    layers: list[Spec] = [{"mark": mark, "encoding": encoding}]
-    if series:
-        order = list(dict.fromkeys(row[series] for row in rows.values))
-        color = series_color(rows, series, order)
-        encoding["color"] = color
-        if len(order) <= DIRECT_LABELS and x_axis["type"] == "temporal":
-            color["legend"] = None
-            layers.append(_line_ends(rows, x, value, series, order, present, encoding))
-    body: Spec = {"layer": layers} if len(layers) > 1 else layers[0]
-    return finish(origin, rows.values, shown, body)
-
-
-def _line_ends(
-    rows: Rows, x: str, value: str, series: str, order: list[Any], numbers: list[float], encoding: Spec
-) -> Spec:
-    """Each line's name at its end, moved apart where two lines end close together."""
-    last: dict[Any, Spec] = {}
-    for row in rows.values:
-        if row[value] is not None and (row[series] not in last or str(row[x]) >= str(last[row[series]][x])):
-            last[row[series]] = row
-    gap = (max([*numbers, 0.0]) - min([*numbers, 0.0]) or 1.0) * 0.07
-    ends, below = [], float("-inf")
-    for name in sorted(last, key=lambda item: last[item][value]):
-        at = max(last[name][value], below + gap)
-        below = at
-        ends.append({x: last[name][x], value: at, series: name})
-    return {
-        "data": {"values": ends},
-        "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 9, "fontWeight": 600},
-        "encoding": {
-            "x": encoding["x"],
-            "y": encoding["y"],
-            "text": {"field": series, "type": "nominal"},
-            "color": encoding["color"],
-        },
-    }
-
-
-def draw_forecast(
-    data: ChartData, x: str, actual: str, forecast: str, low: str, high: str, budget: str | None = None
-) -> Spec:
-    """What was, what is expected with its range, and the budget it is held against."""
-    if not data.rows:
-        return empty(data)
-    rows = Rows(data, x, actual, forecast, low, high, budget)
-    x_axis = timeline(rows, x)
-    columns = [name for name in (actual, forecast, low, high, budget) if name]
-    y_axis = quantity(data, actual, [row[name] for row in rows.values for name in columns])
-    shown = [actual, forecast, *([budget] if budget else [])]
-    kinds = [data.label(name) for name in shown]
-    for last in (row for row in reversed(rows.values) if row[actual] is not None):
-        # join the forecast to the last actual value, so that the line has no gap
-        if last[forecast] is None and any(row[forecast] is not None for row in rows.values):
-            last |= {forecast: last[actual], low: last[actual], high: last[actual]}
-        break
-    points = [
-        {x: row[x], "kind": kind, "value": row[name]}
-        for name, kind in zip(shown, kinds, strict=True)
-        for row in rows.values
-        if row[name] is not None
-    ]
-    legend = {"title": None, "symbolType": "stroke", "symbolSize": 500}
-    dashes = {"domain": kinds, "range": [[1, 0], [6, 4], [2, 3]][: len(kinds)]}
-    lines = {
-        "data": {"values": points},
-        "mark": {"type": "line"},
-        "encoding": {
-            "x": x_axis,
-            "y": y_axis | {"field": "value"},
-            "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds}, "legend": legend},
-            "strokeDash": {"field": "kind", "type": "nominal", "scale": dashes, "legend": legend},
-        },
-    }
-    band = {
-        "transform": [{"filter": {"field": low, "valid": True}}],
-        "mark": {"type": "area", "style": "range"},
-        "encoding": {"x": x_axis, "y": y_axis | {"field": low}, "y2": {"field": high}},
-    }
-    hover = {
-        "mark": {"type": "rule", "strokeWidth": 18, "opacity": 0},
-        "encoding": {"x": x_axis, "tooltip": rows.tooltip(x, actual, forecast, low, high, budget)},
-    }
-    return finish(data, rows.values, [x, *columns], {"layer": [band, lines, hover]}, height=300)
-
-
-def draw_burndown(data: ChartData, x: str, actual: str, budget: str) -> Spec:
-    """Spend so far as an area against the budget's line."""
-    if not data.rows:
-        return empty(data)
-    rows = Rows(data, x, actual, budget)
-    x_axis = timeline(rows, x)
-    y_axis = quantity(data, actual, [row[name] for row in rows.values for name in (actual, budget)])
-    last = next((row for row in reversed(rows.values) if row[actual] is not None), None)
-    end = next((row for row in reversed(rows.values) if row[budget] is not None), None)
-    names: list[Spec] = []
-    for row, column, place in (
-        (last, actual, {"align": "right", "dx": -4, "dy": -12}),
-        (end, budget, {"align": "right", "dy": -10}),
-    ):
-        if row is not None:
-            names.append(
-                {
-                    "data": {"values": [{x: row[x], column: row[column], "t": data.label(column)}]},
-                    "mark": {"type": "text", "style": "value", "fontWeight": 600, **place},
-                    "encoding": {
-                        "x": x_axis,
-                        "y": y_axis | {"field": column},
-                        "text": {"field": "t", "type": "nominal"},
-                    },
-                }
-            )
-    valid = [{"filter": {"field": actual, "valid": True}}]
-    layers = [
-        {
-            "transform": valid,
-            "mark": {"type": "area", "opacity": 0.16, "style": "primary"},
-            "encoding": {"x": x_axis, "y": y_axis},
-        },
-        {"transform": valid, "mark": {"type": "line"}, "encoding": {"x": x_axis, "y": y_axis}},
-        {"mark": {"type": "line", "style": "budget"}, "encoding": {"x": x_axis, "y": y_axis | {"field": budget}}},
-        *names,
-        {
-            "mark": {"type": "rule", "strokeWidth": 12, "opacity": 0},
-            "encoding": {"x": x_axis, "tooltip": rows.tooltip(x, actual, budget)},
-        },
-    ]
-    return finish(data, rows.values, [x, actual, budget], {"layer": layers})
-
-
-def draw_waterfall(data: ChartData, label: str, delta: str, total: str | None = None) -> Spec:
-    """A bridge from one total to the next: signed steps, and the sum they come to.
-
-    A row whose ``total`` column is true stands on the ground (an opening or closing total); the others step on.
-    """
-    if not data.rows:
-        return empty(data)
-    data.check(label, delta, total)
-    rows: list[Spec] = []
-    level = 0.0
-    for row in data.rows:
-        amount = to_float(row[delta]) or 0.0
-        grounded = bool(total and row[total])
-        start = 0.0 if grounded else level
-        level = amount if grounded else level + amount
-        kind = "total" if grounded else "increase" if amount > 0 else "decrease"
-        sign = "" if grounded or amount <= 0 else "+"
-        rows.append(
-            {
-                "c": text_of(row[label], ""),
-                "from": start,
-                "to": level,
-                "top": max(start, level),
-                "kind": kind,
-                "t": sign + short(amount, data.unit(delta)),
-                "full": text_of(row[delta], data.unit(delta)),
-            }
-        )
-    order = [row["c"] for row in rows]
-    ends = [number for row in rows for number in (row["from"], row["to"])]
-    scale = {"domainMin": min(0.0, *ends) * HEADROOM, "domainMax": (max(0.0, *ends) or 1.0) * 1.08, "nice": False}
-    x = {"field": "c", "type": "nominal", "sort": order, "axis": {"title": None, "labelLimit": 110}}
-    y = quantity(data, delta, list(ends)) | {"field": "from", "scale": scale}
-    tooltip = [
-        {"field": "c", "type": "nominal", "title": data.label(label)},
-        {"field": "full", "type": "nominal", "title": data.label(delta)},
-    ]
-    layers: list[Spec] = [
-        {
-            "transform": [{"filter": {"field": "kind", "equal": kind}}],
-            "mark": {"type": "bar", "style": kind, "width": {"band": 0.7}},
-            "encoding": {"x": x, "y": y, "y2": {"field": "to"}, "tooltip": tooltip},
-        }
-        for kind in ("total", "increase", "decrease")
-    ]
-    layers.append(
-        {
-            "mark": {"type": "text", "style": "value", "dy": -8, "baseline": "bottom"},
-            "encoding": {"x": x, "y": y | {"field": "top"}, "text": {"field": "t", "type": "nominal"}},
-        }
-    )
-    return finish(data, rows, [label, delta], {"layer": layers}, height=300)
-
-
-def draw_steps(
-    data: ChartData, x: str, before: str | None = None, after: str | None = None, *, series: str | None = None
-) -> Spec:
-    """A state over time: it holds its value until the next change."""
-    if not data.rows:
-        return empty(data)
-    if after is None:
-        raise UsageError("A step chart needs 'x' and 'after' (the state after each change), or 'label' and 'delta'.")
-    rows = Rows(data, x, before, after, series)
-    x_axis = timeline(rows, x)
-    y_axis = quantity(data, after, [row[after] for row in rows.values])
-    encoding: Spec = {"x": x_axis, "y": y_axis, "tooltip": rows.tooltip(x, series, before, after)}
-    if series:
-        encoding["color"] = series_color(rows, series, list(dict.fromkeys(row[series] for row in rows.values)))
-    mark = {"type": "line", "interpolate": "step-after", "point": {"size": 40}}
-    return finish(data, rows.values, [x, series or "", before or "", after], {"mark": mark, "encoding": encoding}, 240)
 
 
 def draw_scatter(data: ChartData, x: str, y: str, label: str) -> Spec:

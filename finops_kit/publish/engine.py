@@ -7,6 +7,7 @@ imported modules stay, nothing else does.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -95,6 +96,9 @@ def register_engine() -> str:
     """Make the engine known to Papermill; returns its name."""
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine, papermill_engines
+
+    # its parser stumbles over comments in the parameters cell; names and values are judged before, by us
+    logging.getLogger("papermill").setLevel(logging.ERROR)
 
     class WarmEngine(Engine):
         """Runs a notebook in the kernel it is given; starts and stops none."""

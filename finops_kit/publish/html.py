@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # a viewer's kernel imports neither the perspectives nor pand
 
 #: how a status is said in words, since colour alone says nothing to many readers
 STATUS_WORDS = {"good": "On target", "watch": "Watch", "bad": "Off target"}
+#: text up to this length stays on one line
+SHORT_TEXT = 26
 #: what stands in for the name of a row's missing value
 BLANK_NOTE = "— means that the store has no value here at this version; it is not zero."
 
@@ -161,6 +163,22 @@ class Grid:
             isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present
         )
 
+    def kind(self, name: str) -> str:
+        """How a column is set: ``fk-num`` right, ``fk-short`` on one line, ``fk-id`` broken anywhere, ``fk-text`` wide.
+
+        A command stays readable as code; an identifier may break anywhere; a sentence gets room for its words.
+        """
+        if self.is_number(name):
+            return "fk-num"
+        if "command" in name.lower():
+            return "fk-cmd"
+        said = [numbers.format_cell(row[name]) for row in self.rows]
+        if max(map(len, said), default=0) <= SHORT_TEXT:
+            return "fk-short"
+        if any(len(word) > SHORT_TEXT for words in said for word in words.split()):
+            return "fk-id"
+        return "fk-text"
+
     def head(self, name: str) -> str:
         """The head of a column with its unit, which is left out where the title says it."""
         label = self.labels.get(name) or name.replace("_", " ")
@@ -171,7 +189,7 @@ class Grid:
         return text(shown)
 
 
-def _cell(grid: Grid, row: dict[str, Any], name: str, numeric: bool) -> tuple[str, bool]:
+def _cell(grid: Grid, row: dict[str, Any], name: str, kind: str) -> tuple[str, bool]:
     """One cell as HTML, and whether it is a blank that says no reason of its own."""
     value = row[name]
     if numbers.is_missing(value):
@@ -179,7 +197,9 @@ def _cell(grid: Grid, row: dict[str, Any], name: str, numeric: bool) -> tuple[st
         if why and not numbers.is_missing(why):
             return f'<span class="fk-blank">{numbers.MISSING}</span> <span class="fk-reason">{text(why)}</span>', False
         return f'<span class="fk-blank">{numbers.MISSING}</span> <span class="fk-hidden">no value</span>', True
-    if numeric:
+    if kind == "fk-cmd":
+        return f'<code class="fk-command">{text(value)}</code>', False
+    if kind == "fk-num":
         return text(numbers.format_number(value, grid.units.get(name, ""))), False
     if "month" in name.lower() and numbers.is_month(value):
         return text(numbers.format_month(value)), False
@@ -196,24 +216,22 @@ def grid_html(grid: Grid, after: str = "") -> str:
     if not grid.rows:
         reason = grid.empty_because or "There is nothing to show for this period and scope."
         return f'{opening}<p class="fk-empty">{text(reason)}</p></section>'
-    numeric = {name: grid.is_number(name) for name in grid.names}
+    kinds = {name: grid.kind(name) for name in grid.names}
     blanks, body = False, []
     for row in grid.rows:
         cells = []
         for place, name in enumerate(grid.names):
-            shown, blank = _cell(grid, row, name, numeric[name])
+            shown, blank = _cell(grid, row, name, kinds[name])
             blanks = blanks or blank
-            kind = " class=fk-num" if numeric[name] else ""
-            cells.append(f'<th scope="row">{shown}</th>' if place == 0 else f"<td{kind}>{shown}</td>")
+            opens, closes = ('th scope="row"', "th") if place == 0 else ("td", "td")
+            cells.append(f'<{opens} class="{kinds[name]}">{shown}</{closes}>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     notes = []
     if len(grid.rows) < grid.total:
         notes.append(f"{len(grid.rows):,} of {grid.total:,} rows; the result table {grid.key}.parquet has them all.")
     if blanks:
         notes.append(BLANK_NOTE)
-    heads = "".join(
-        f'<th scope="col"{" class=fk-num" if numeric[name] else ""}>{grid.head(name)}</th>' for name in grid.names
-    )
+    heads = "".join(f'<th scope="col" class="{kinds[name]}">{grid.head(name)}</th>' for name in grid.names)
     told = "".join(f'<p class="fk-note">{text(note)}</p>' for note in notes)
     return (
         f'{opening}<div class="fk-scroll" tabindex="0" role="region" aria-label="{title}, scrolls sideways">'

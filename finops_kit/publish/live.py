@@ -17,11 +17,12 @@ from typing import Any
 
 from finops_kit.publish import numbers
 from finops_kit.publish.bundle import vega_bundle
-from finops_kit.publish.drawings import draw_bars, draw_lines, draw_stacked
+from finops_kit.publish.drawings import draw_bars, draw_stacked
 from finops_kit.publish.html import STATUS_WORDS, Grid, facts, grid_html, pill, scope_words, text
 from finops_kit.publish.specs import MAX_ROWS, ChartData, Spec
 from finops_kit.publish.style import asset, page_css
 from finops_kit.publish.theme import vega_config
+from finops_kit.publish.timelines import draw_lines
 
 #: columns that a picker is offered for, with what they are called
 SCOPE_WORDS = {

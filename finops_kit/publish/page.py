@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,28 @@ _LISTED = 60
 
 @dataclass
 class Document:
-    """A page while it is put together: its body, and the data blocks that its charts read."""
+    """A page while it is put together: its body, the data blocks that its charts read, and each chart's numbers.
+
+    ``numbers`` holds, by place in the body, the table that a chart shows on demand. It is left out where the
+    table of the same result follows the chart anyway.
+    """
 
     body: list[str]
     blocks: list[str]
+    numbers: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def joined(self) -> str:
+        """The body as HTML."""
+        parts = []
+        for place, part in enumerate(self.body):
+            key, listed = self.numbers.get(place, ("", ""))
+            following = self.body[place + 1] if place + 1 < len(self.body) else ""
+            said = following.startswith('<div class="fk"><section') and f'data-key="{text(key)}"' in following[:300]
+            if key and said:
+                parts.append(part.replace("<!--numbers-->", "").replace('class="chart"', 'class="chart fk-leads"'))
+            else:
+                parts.append(part.replace("<!--numbers-->", listed))
+        return "\n".join(parts)
 
 
 def data_block(identity: str, value: Any) -> str:
@@ -100,10 +118,11 @@ def add_chart(document: Document, spec: dict[str, Any]) -> None:
         return
     identity = f"chart-{len(document.blocks) + 1}"
     document.blocks.append(data_block(identity, plain))
-    numbers = f'<div class="fk">{_numbers_table(about)}</div>' if about else ""
+    if about:
+        document.numbers[len(document.body)] = (about["key"], f'<div class="fk">{_numbers_table(about)}</div>')
     document.body.append(
         f'<figure class="chart">{caption}<div class="plot" data-chart="{identity}" role="img" '
-        f'aria-label="Chart: {text(spec.get("description", title))}"></div>{numbers}</figure>'
+        f'aria-label="Chart: {text(spec.get("description", title))}"></div><!--numbers--></figure>'
     )
 
 
@@ -179,7 +198,7 @@ def assemble(title: str, current: str, document: Document, cache: Path | None = 
         '<meta name="referrer" content="no-referrer">'
         f'<title>{text(title)} · FinOps workbench</title><link rel="icon" href="{ICON}"><style>{style}</style></head>\n'
         f'<body><a class="skip" href="#content">Skip to the content</a>{navigation(current)}\n'
-        f'<main id="content">{chr(10).join(document.body)}</main>\n{themes}{"".join(document.blocks)}\n'
+        f'<main id="content">{document.joined()}</main>\n{themes}{"".join(document.blocks)}\n'
         f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
 

@@ -179,6 +179,29 @@ def quantity(data: ChartData, column: str, values: list[float | None], **more: A
     return {"field": column, "type": "quantitative", "axis": axis, **more}
 
 
+def is_additive(unit: str) -> bool:
+    """Whether amounts of this unit may be summed: not percentages, scores or amounts per something.
+
+    Example
+    -------
+    >>> is_additive("EUR"), is_additive("%"), is_additive("EUR per order")
+    (True, False, False)
+    """
+    return not any(word in unit for word in ("%", " per ", "/", "of 100"))
+
+
+def line_scale(values: list[float | None]) -> Spec:
+    """The scale of a line chart: from zero, unless all values lie far from it and their movement would not be seen.
+
+    Example
+    -------
+    >>> line_scale([90.0, 110.0]), line_scale([10.0, 110.0])
+    ({'zero': False}, {'zero': True})
+    """
+    present = [value for value in values if value is not None]
+    return {"zero": not (present and min(present) > 0.55 * max(present) > 0)}
+
+
 def timeline(rows: Rows, column: str, *, band: bool = False) -> Spec:
     """The encoding of an x axis: months, days or times by what the values are, else categories in their order."""
     present = [row[column] for row in rows.data.rows if not is_missing(row[column])]

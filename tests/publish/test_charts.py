@@ -68,13 +68,26 @@ def test_beyond_the_top_nothing_is_lost() -> None:
 
 
 def test_a_bridge_ends_where_its_steps_lead() -> None:
-    frame = pd.DataFrame(
-        {"step": ["May", "Price", "Mix", "June"], "amount": [100, 30, -10, 120], "total": [1, 0, 0, 1]}
-    )
+    steps = {"step": ["May", "Price", "Mix", "June"], "amount": [100, 130, -110, 120], "total": [1, 0, 0, 1]}
+    frame = pd.DataFrame(steps)
     spec = charts.steps(table(frame, amount="EUR"), label="step", delta="amount", total="total").to_dict()
     rows = next(iter(spec["datasets"].values()))
-    assert [(row["from"], row["to"]) for row in rows] == [(0, 100), (100, 130), (130, 120), (0, 120)]
+    assert [(row["from"], row["to"]) for row in rows] == [(0, 100), (100, 230), (230, 120), (0, 120)]
     assert [row["kind"] for row in rows] == ["total", "increase", "decrease", "total"]
+
+
+def test_a_bridge_of_small_steps_says_that_its_axis_is_cut() -> None:
+    steps = {"step": ["May", "Price", "June"], "amount": [1_000_000, 5_000, 1_005_000], "total": [1, 0, 1]}
+    spec = charts.steps(table(pd.DataFrame(steps), amount="EUR"), label="step", delta="amount", total="total").to_dict()
+    assert spec["layer"][0]["encoding"]["x"]["axis"]["title"] == "EUR, axis starts at 995k"
+
+
+def test_rates_are_never_added_up() -> None:
+    frame = pd.DataFrame({"account": list("abcd"), "readiness": [100.0, 90.0, 80.0, 70.0]})
+    spec = charts.bars(table(frame, readiness="%"), "account", "readiness", top=2).to_dict()
+    rows = next(iter(rows for rows in spec["datasets"].values() if "s" in rows[0]))
+    assert [row["v"] for row in rows] == [100.0, 90.0]
+    assert spec["usermeta"]["finops"]["question"] == "Question? The 2 largest of 4."
 
 
 def test_more_rows_than_a_page_may_carry_are_refused() -> None:
