@@ -73,7 +73,7 @@ class App(click.Group):
             with formatter.section(heading):
                 formatter.write_dl([(name, c.get_short_help_str(200)) for name, c in commands if c is not None])
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -92,6 +92,9 @@ class App(click.Group):
             sys.stdout.flush()
         except click.exceptions.Exit as done:
             code = done.exit_code
+        except click.exceptions.NoArgsIsHelpError as asked:
+            code = 0
+            click.echo(asked.message)
         except BrokenPipeError:
             code = _quiet_pipe()
         except (KeyboardInterrupt, click.Abort):
@@ -117,6 +120,7 @@ def _quiet_pipe() -> int:
 
 
 @click.group(
+    "finops",
     cls=App,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},

@@ -51,6 +51,13 @@ times are ISO 8601 in UTC, maps are objects, blobs are hex; a column name that r
 Text is `VARCHAR`, times are `TIMESTAMP WITH TIME ZONE` in UTC, `Tags` and `SkuPriceDetails` are JSON text, numbers are
 `DECIMAL(38,12)`. A number column whose data need more than 12 decimals gets exactly as many as they need, so nothing is
 cut off; it is not simply wider, because a reader that multiplies price and quantity has 38 digits for both together.
+
+Where a bill says less, or says it otherwise, than the FOCUS version asks for, the export says it as FOCUS does, and the
+store keeps what the bill said: a provider that a newer bill names otherwise stands under `ProviderName`; a missing
+`ServiceSubcategory` is the provider's own (`x_ServiceSubcategory`) or `Other (<ServiceCategory>)`; a missing
+`InvoiceId` is the provider's own (`x_InvoiceId`) or, while there is no invoice, the provisional statement of the
+account's billing period (`provisional-<account>-<month>`); a commitment's fee whose row also carries its idle part
+becomes two rows, the purchase and the unused usage. `BilledCost` and `EffectiveCost` add up to the store either way.
 """
 
 

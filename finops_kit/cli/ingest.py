@@ -73,11 +73,11 @@ def _check_format(name: str | None) -> None:
 
 def show(report: IngestReport) -> None:
     """The result for people: one line a file, then the sum."""
-    from finops_kit.cli.tables import money, text_table
+    from finops_kit.cli.tables import money, tail, text_table
 
     rows = [
-        [file.path, file.format or "", file.status, file.rows_read, file.rows_stored, file.rows_quarantined,
-         money(file.control_totals)]
+        [tail(str(file.path), 80), file.format or "", file.status, file.rows_read, file.rows_stored,
+         file.rows_quarantined, money(file.control_totals)]
         for file in report.files
         if file.status != "refused"
     ]  # fmt: skip

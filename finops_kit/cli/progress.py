@@ -12,8 +12,9 @@ from finops_kit.cli.common import Setting, is_terminal
 
 #: work that is done sooner shows nothing
 PATIENCE_SECONDS = 2.0
-#: how often a log gets a line
+#: how often a log looks for something new, and the longest time between two of its lines while there is
 LOG_SECONDS = 2.0
+LOG_SECONDS_AT_MOST = 20.0
 #: how often a log hears that nothing new was said
 ALIVE_SECONDS = 15.0
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -70,7 +71,7 @@ class Progress:
                 self._write(f"{text} ({elapsed:.0f} s)\n")
                 self._said, self._said_at = text, time.monotonic()
             turn += 1
-            if self._done.wait(0.1 if self._terminal else LOG_SECONDS):
+            if self._done.wait(0.1 if self._terminal else min(LOG_SECONDS * turn, LOG_SECONDS_AT_MOST)):
                 return
 
     @staticmethod

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -54,10 +59,32 @@ def command(
     as_table = not (as_csv or setting.json)
     limit = (1000 if as_table else None) if max_rows is None else (max_rows or None)
     try:
-        with bounded_process(memory), run_sql(setting.workspace, text, as_of, timeout, memory, limit) as answer:
+        with (
+            leaving_on_interrupt(),
+            bounded_process(memory),
+            run_sql(setting.workspace, text, as_of, timeout, memory, limit) as answer,
+        ):
             _print(answer, setting, as_csv)
     finally:
         setting.leave_at_once = statement_under_way()
+
+
+@contextlib.contextmanager
+def leaving_on_interrupt() -> Iterator[None]:
+    """End the process at Ctrl-C, at once: a read leaves nothing to tidy up, and an engine at work may not listen."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        os.write(2, b"Interrupted.\n")
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read_standard_input() -> str:

@@ -45,6 +45,17 @@ def _cell(value: Any, widest: int) -> str:
     return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
+def tail(path: str, widest: int = 48) -> str:
+    """The end of a path, which tells files apart.
+
+    Example
+    -------
+    >>> tail("/srv/exports/2026/03/bill.csv", 18)
+    '…/2026/03/bill.csv'
+    """
+    return path if len(path) <= widest else "…" + path[len(path) - widest + 1 :]
+
+
 def plain_amount(value: Decimal) -> str:
     """A decimal without trailing zeros, never with an exponent.
 

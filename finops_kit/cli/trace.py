@@ -66,15 +66,15 @@ def command(
 
 
 def _show(trace: Any, lines: list[dict[str, Any]], version: int) -> None:
-    from finops_kit.cli.tables import plain_amount, text_table
+    from finops_kit.cli.tables import plain_amount, tail, text_table
 
     headers = ["file", "row", "date", "service", "resource", "native", "", f"amount {trace.currency}"]
     rows = [
-        [line["source_file"], line["source_row"], line["charge_date"], line["ServiceName"], line["ResourceId"],
+        [tail(line["source_file"]), line["source_row"], line["charge_date"], line["ServiceName"], line["ResourceId"],
          line["native_amount"], line["BillingCurrency"], line["amount"]]
         for line in lines
     ]  # fmt: skip
-    click.echo(text_table(headers, rows, widest=44))
+    click.echo(text_table(headers, rows, widest=48))
     hidden = trace.count - len(lines)
     if hidden:
         click.echo(f"... and {hidden:,} more lines that are not shown; --limit 0 shows all.")

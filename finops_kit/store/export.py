@@ -3,6 +3,9 @@
 Text is VARCHAR, times are TIMESTAMP WITH TIME ZONE in UTC, numbers are DECIMAL, tags and price details are
 JSON text. The sums of what was written are read back and held against the store before the file takes its
 name: a file that is there is whole and adds up.
+
+Where a bill says less, or says it otherwise, than the FOCUS version asks for, the export says it as FOCUS does and
+the store keeps what the bill said; :data:`FILL_INS` and :data:`UNUSED_COMMITMENT` are all of these cases.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -30,14 +33,35 @@ EXPORT_VERSIONS = ("1.2", "1.0")
 #: decimals that a number column is written with; a column whose data need more gets just as many as they need,
 #: because a reader that multiplies price and quantity has 38 digits for both together
 USUAL_SCALE = 12
-#: where an older version asks for a column that a newer bill no longer has, this is who it means
-STAND_INS = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}
+#: columns that a bill of another FOCUS version may leave empty, and what then stands there:
+#: newer bills name providers otherwise; older ones have no subcategory (providers carry it beside) and no invoice,
+#: and an open month has none yet: the statement of the account's billing period is its provisional invoice
+FILL_INS = {
+    "ProviderName": 'coalesce("ProviderName", "ServiceProviderName")',
+    "PublisherName": 'coalesce("PublisherName", "HostProviderName", "ServiceProviderName", "ProviderName")',
+    "ServiceSubcategory": """coalesce("ServiceSubcategory", "x_Columns"['x_ServiceSubcategory'],
+        'Other (' || "ServiceCategory" || ')')""",
+    "InvoiceId": """coalesce("InvoiceId", "x_Columns"['x_InvoiceId'],
+        'provisional-' || "BillingAccountId" || strftime("BillingPeriodStart", '-%Y-%m'))""",
+}
+#: a commitment's fee whose row also carries what of it ran idle: FOCUS wants a purchase that is worth nothing in
+#: itself and a row of usage for the idle part
+UNUSED_COMMITMENT = """"ChargeCategory" = 'Purchase' AND "CommitmentDiscountId" IS NOT NULL AND "EffectiveCost" <> 0"""
+_LINES = f"""
+    SELECT * REPLACE (CASE WHEN {UNUSED_COMMITMENT} THEN 0 ELSE "EffectiveCost" END AS "EffectiveCost") FROM charge
+    UNION ALL BY NAME
+    SELECT * REPLACE ('Usage' AS "ChargeCategory", 'Usage-Based' AS "ChargeFrequency", 'Committed' AS "PricingCategory",
+        'Unused' AS "CommitmentDiscountStatus", 0 AS "BilledCost", 0 AS "ListCost", 0 AS "ContractedCost",
+        CASE WHEN "CommitmentDiscountCategory" = 'Spend' THEN "EffectiveCost" ELSE "CommitmentDiscountQuantity" END
+            AS "CommitmentDiscountQuantity")
+    FROM charge WHERE {UNUSED_COMMITMENT}
+"""
 MEMORY_LIMIT = "1GB"
 
 
 @dataclass(frozen=True)
 class FocusExport:
-    """What was written: where, how many rows, and the sums that it adds up to per currency."""
+    """What was written: where, how many rows, and the sum of BilledCost that it adds up to per currency."""
 
     path: Path
     focus_version: str
@@ -102,8 +126,9 @@ def export_focus(
     tell = progress or (lambda _: None)
     with open_reader(workspace, as_of, memory_limit=MEMORY_LIMIT) as reader:
         connection = reader.connection
-        expected = _totals(connection, f"charge {where}")
-        tell(f"writing {sum(count for count, _ in expected.values()):,} charges to {target.name}")
+        idle = f"count(*) + count(*) FILTER ({UNUSED_COMMITMENT})"
+        expected = _totals(connection, f"charge {where}", idle)
+        tell(f"writing {sum(total.rows for total in expected.values()):,} charges to {target.name}")
         columns = focus_columns(focus_version)
         select = _select(columns, _scales(connection, columns, where), where, kind)
         try:
@@ -123,9 +148,9 @@ def export_focus(
             path=target,
             focus_version=focus_version,
             format=kind,
-            rows=sum(count for count, _ in written.values()),
+            rows=sum(total.rows for total in written.values()),
             bytes=size,
-            control_totals={currency: total for currency, (_, total) in written.items()},
+            control_totals={currency: total.billed for currency, total in written.items()},
             store_version=reader.version,
             period=period or "",
         )
@@ -159,13 +184,19 @@ def _period_condition(period: str | None) -> str:
     return f"WHERE {column} >= TIMESTAMPTZ '{first} 00:00:00+00' AND {column} < TIMESTAMPTZ '{after} 00:00:00+00'"
 
 
-def _totals(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, tuple[int, Decimal]]:
-    """Rows and sum of BilledCost per BillingCurrency."""
+class _Total(NamedTuple):
+    rows: int
+    billed: Decimal
+    effective: Decimal
+
+
+def _totals(connection: duckdb.DuckDBPyConnection, source: str, count: str = "count(*)") -> dict[str, _Total]:
+    """Rows and sums of BilledCost and EffectiveCost per BillingCurrency."""
+    sums = ", ".join(f'coalesce(sum(CAST("{name}" AS {MONEY})), 0)' for name in ("BilledCost", "EffectiveCost"))
     rows = connection.execute(
-        f"SELECT coalesce(\"BillingCurrency\", '') AS currency, count(*), "
-        f'coalesce(sum(CAST("BilledCost" AS {MONEY})), 0) FROM {source} GROUP BY 1 ORDER BY 1'
+        f"SELECT coalesce(\"BillingCurrency\", ''), {count}, {sums} FROM {source} GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    return {str(currency): (int(count), Decimal(total)) for currency, count, total in rows}
+    return {str(currency): _Total(int(n), Decimal(billed), Decimal(eff)) for currency, n, billed, eff in rows}
 
 
 def _scales(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], where: str) -> dict[str, int]:
@@ -184,10 +215,10 @@ def _scales(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], whe
 
 def _select(columns: tuple[str, ...], scales: dict[str, int], where: str, kind: str) -> str:
     """The SELECT whose columns are those of the FOCUS version, in its order and types."""
-    return f"SELECT {', '.join(_expression(name, scales, columns, kind) for name in columns)} FROM charge {where}"
+    return f"SELECT {', '.join(_expression(name, scales, kind) for name in columns)} FROM ({_LINES}) {where}"
 
 
-def _expression(name: str, scales: dict[str, int], columns: tuple[str, ...], kind: str) -> str:
+def _expression(name: str, scales: dict[str, int], kind: str) -> str:
     field, column = FOCUS_BY_NAME[name], f'"{name}"'
     if field.type == TAGS:
         column = f"CAST(to_json({column}) AS VARCHAR)"
@@ -198,8 +229,8 @@ def _expression(name: str, scales: dict[str, int], columns: tuple[str, ...], kin
         if kind != "parquet":
             text = f"CAST({column} AS VARCHAR)"
             column = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
-    elif name in STAND_INS and STAND_INS[name] not in columns:
-        column = f'coalesce({column}, "{STAND_INS[name]}", "ServiceProviderName")'
+    elif name in FILL_INS:
+        column = FILL_INS[name]
     return f'{column} AS "{name}"'
 
 
@@ -219,13 +250,13 @@ def _scan(path: Path, kind: str, columns: tuple[str, ...]) -> str:
     )
 
 
-def _same_or_raise(
-    expected: dict[str, tuple[int, Decimal]], written: dict[str, tuple[int, Decimal]], target: Path
-) -> None:
+def _same_or_raise(expected: dict[str, _Total], written: dict[str, _Total], target: Path) -> None:
+    nothing = _Total(0, Decimal(0), Decimal(0))
     for currency in sorted(expected.keys() | written.keys()):
-        want, got = expected.get(currency, (0, Decimal(0))), written.get(currency, (0, Decimal(0)))
+        want, got = expected.get(currency, nothing), written.get(currency, nothing)
         if want != got:
             raise ReconciliationFailed(
-                f"{target.name} does not add up: {currency or 'no currency'} has {want[0]} charges of "
-                f"{plain(want[1])} in the store, {got[0]} of {plain(got[1])} in the file. Nothing was left there."
+                f"{target.name} does not add up in {currency or 'no currency'}: the store has {want.rows} charges of "
+                f"{plain(want.billed)} billed and {plain(want.effective)} effective, the file {got.rows} of "
+                f"{plain(got.billed)} and {plain(got.effective)}. Nothing was left there."
             )

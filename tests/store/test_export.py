@@ -149,3 +149,34 @@ _select = export._select
 def test_a_place_that_cannot_be_written_is_said(store: Workspace) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         export_focus(store, "/proc/f.parquet")
+
+
+def test_what_a_bill_leaves_out_is_filled_as_focus_asks(tmp_path: Path) -> None:
+    """An older bill without subcategory and invoice, and a plan's fee of 24 of which 4 ran idle."""
+    place = Workspace(tmp_path / "workspace")
+    create_store(place)
+    select = """
+        SELECT *, 'acc' AS "BillingAccountId", TIMESTAMPTZ '2026-09-01 00:00:00+00' AS "BillingPeriodStart",
+            'EUR' AS "BillingCurrency", 'focus' AS source_system, 'Compute' AS "ServiceCategory"
+        FROM (VALUES
+            (1, 'Usage', 20.0, 20.0, NULL, NULL, MAP {'x_InvoiceId': 'I-1', 'x_ServiceSubcategory': 'Containers'}),
+            (2, 'Usage', 1.0, 1.0, NULL, NULL, MAP {}),
+            (3, 'Purchase', 24.0, 4.0, 'plan', 'Spend', MAP {})
+        ) t(source_row, "ChargeCategory", "BilledCost", "EffectiveCost", "CommitmentDiscountId",
+            "CommitmentDiscountCategory", "x_Columns")
+    """
+    fill(place, select, 3)
+    done = export_focus(place, tmp_path / "f.parquet")
+    assert done.rows == 4 and done.control_totals == {"EUR": Decimal(45)}
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"""SELECT "ChargeCategory", "BilledCost", "EffectiveCost", "CommitmentDiscountStatus",
+                "CommitmentDiscountQuantity", "ServiceSubcategory", "InvoiceId" FROM '{done.path}' ORDER BY ALL"""
+        ).fetchall()
+    provisional = ("Other (Compute)", "provisional-acc-2026-09")
+    assert rows == [
+        ("Purchase", 24, 0, None, None, *provisional),
+        ("Usage", 0, 4, "Unused", 4, *provisional),
+        ("Usage", 1, 1, None, None, *provisional),
+        ("Usage", 20, 20, None, None, "Containers", "I-1"),
+    ]
