@@ -211,7 +211,8 @@ def grid_html(grid: Grid, after: str = "") -> str:
     title, question = text(grid.title), text(grid.question)
     caption = f'<span class="fk-title">{title}</span> <span class="fk-question">{question}</span>'
     opening = (
-        f'<section class="fk-tablebox" aria-label="{title}"><p class="fk-caption" aria-hidden="true">{caption}</p>'
+        f'<section class="fk-tablebox" aria-label="{title}" data-key="{text(grid.key)}">'
+        f'<p class="fk-caption" aria-hidden="true">{caption}</p>'
     )
     if not grid.rows:
         reason = grid.empty_because or "There is nothing to show for this period and scope."

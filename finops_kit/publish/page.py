@@ -142,6 +142,8 @@ def _add_output(document: Document, output: dict[str, Any]) -> None:
     if kind not in {"display_data", "execute_result"}:
         return
     data = output["data"]
+    if "application/vnd.jupyter.widget-view+json" in data:  # a progress bar, say: it lives in a kernel only
+        return
     for mime, value in data.items():
         if _VEGALITE.match(mime):
             add_chart(document, value if isinstance(value, dict) else json.loads(_joined(value)))

@@ -162,7 +162,7 @@ def draw_burndown(data: ChartData, x: str, actual: str, budget: str) -> Spec:
     names: list[Spec] = []
     for row, column, above in ((last, actual, over), (end, budget, not over)):
         if row is not None:
-            place = {"align": "right", "dx": -6, "dy": -14 if above else 20}
+            place = {"align": "right", "dx": -6, "dy": -14 if above else 26}
             names.append(
                 {
                     "data": {"values": [{x: row[x], column: row[column], "t": data.label(column)}]},

@@ -53,6 +53,16 @@ def executed(reading: Any) -> dict:
                 "source": "",
                 "outputs": [{"output_type": "stream", "name": "stderr", "text": "path"}],
             },
+            {
+                "cell_type": "code",
+                "source": "",
+                "outputs": [
+                    {
+                        "output_type": "display_data",
+                        "data": {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "FloatProgress(0.1)"},
+                    }
+                ],
+            },
             output(verbs.footer(reading)),
         ]
     }
@@ -81,6 +91,13 @@ def test_sources_results_and_warnings_stay_out(page_file: Path) -> None:
     assert "vnd.finops.reading" not in html
     assert "<style" in html
     assert html.count("<style") == 1
+
+
+def test_a_table_under_its_chart_does_not_repeat_it(page_file: Path) -> None:
+    html = page_file.read_text()
+    assert html.count('class="chart fk-leads"') == 1
+    assert html.count("<summary>The numbers</summary>") == 7
+    assert "FloatProgress" not in html
 
 
 def test_data_stays_text(page_file: Path) -> None:
