@@ -17,7 +17,7 @@ from typing import Any
 from finops_kit.perspectives.reading import PERSPECTIVES
 from finops_kit.publish.bundle import vega_bundle
 from finops_kit.publish.html import details, text
-from finops_kit.publish.style import NOTEBOOK_STYLE, asset, page_css
+from finops_kit.publish.style import asset, page_css
 from finops_kit.publish.theme import vega_config
 
 ICON = (
@@ -26,6 +26,8 @@ ICON = (
     "%3Cpath d='M3 12V8h2v4zM7 12V5h2v7zM11 12V3h2v9z' fill='%23fff'/%3E%3C/svg%3E"
 )
 _VEGALITE = re.compile(r"^application/vnd\.vegalite\.v\d+(\+|\.)json$")
+#: the style sheet that a part brings along for JupyterLab, of this version of the kit or an earlier one
+_STYLE = re.compile(r'^<style data-finops="notebook">.*?</style>', re.S)
 #: charts list at most this many rows under "The numbers"
 _LISTED = 60
 
@@ -148,7 +150,7 @@ def _add_output(document: Document, output: dict[str, Any]) -> None:
         if _VEGALITE.match(mime):
             add_chart(document, value if isinstance(value, dict) else json.loads(_joined(value)))
             return
-    body = _joined(data.get("text/html", "")).replace(NOTEBOOK_STYLE, "")
+    body = _STYLE.sub("", _joined(data.get("text/html", "")), count=1)
     if body.startswith('<div class="fk">'):
         document.body.append(body)
     elif "image/png" in data:
