@@ -90,6 +90,11 @@ class Head:
         return json.dumps({k: v for k, v in known.items() if v not in ([], (), 0) or k in SIGNED}, indent=1) + "\n"
 
 
+def small(head: Head) -> Head:
+    """The head without the leaf hashes: what is signed, under a kilobyte."""
+    return replace(head, leaves=())
+
+
 def head_from_json(text: str, where: str = "the head") -> Head:
     """Read a head's file.
 

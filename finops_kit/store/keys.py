@@ -73,6 +73,14 @@ def make_key(workspace: Workspace) -> Path:
     return path
 
 
+def ensure_key(workspace: Workspace) -> bool:
+    """Make the signing key at its first use; whether one was made."""
+    if key_path(workspace).is_file():
+        return False
+    make_key(workspace)
+    return True
+
+
 def load_key(workspace: Workspace) -> Ed25519PrivateKey:
     """The signing key.
 
