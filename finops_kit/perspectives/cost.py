@@ -12,6 +12,7 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import money
 from finops_kit.value.budget import budget_for, burndown
 from finops_kit.value.forecast import accuracy, forecast_months, monthly_streams, with_range
 from finops_kit.value.variance import between, price_volume_mix, sku_periods
@@ -35,6 +36,20 @@ def share(part: Any, whole: Any) -> float | None:
     (0.25, None, None)
     """
     return None if part is None or not whole else float(part) / float(whole)
+
+
+def unallocated_share(basis: Basis) -> tuple[float | None, str]:
+    """Cost without an owner over total cost (M3), or why the quotient would say nothing.
+
+    Credits are negative cost: where those that nobody owns outweigh the rest, a share of the total is no share.
+    """
+    orphan, total = basis.totals["unallocated"], basis.grand_total
+    if total <= 0:
+        return None, "There is no cost in the period to take a share of."
+    if orphan < 0:
+        amount = money(orphan, basis.currency)
+        return None, f"Credits that no service owns outweigh the cost that no service owns ({amount})."
+    return float(orphan) / float(total), ""
 
 
 def breakdown(basis: Basis, dimension: str, key: str, title: str, question: str) -> ResultTable:

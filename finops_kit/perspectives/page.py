@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from finops_kit.decide.roles import ROLES
 from finops_kit.errors import ReconciliationFailed
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import share
+from finops_kit.perspectives.cost import share, unallocated_share
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import ensure_adds_up
 from finops_kit.perspectives.trust import data_ages
@@ -37,22 +37,15 @@ def total_figure(basis: Basis) -> Figure:
 
 def unallocated_figure(basis: Basis) -> Figure:
     """Cost that no service owns, as a share (M3)."""
-    ratio = share(basis.totals["unallocated"], basis.grand_total)
+    ratio, why = unallocated_share(basis)
     if ratio is None:
-        return Figure(
-            "unallocated", "Unallocated", None, "%", target="< 5 %", why_missing="There is no cost in the period."
-        )
+        return Figure("unallocated", "Unallocated", None, "%", target="< 5 %", why_missing=why)
     status = "good" if ratio < UNALLOCATED_GOOD else "bad" if ratio > UNALLOCATED_BAD else "watch"
     return Figure(
         "unallocated", "Unallocated", 100 * ratio, "%",
         f"{money(basis.totals['unallocated'], basis.currency)} that neither a tag nor the CMDB gives to a service.",
         "< 5 %", status, measure="unallocated_cost",
     )  # fmt: skip
-
-
-def missing_share(value: float | None, why: str) -> tuple[float | None, str]:
-    """A ratio in percent with the reason where there is none."""
-    return (None, why) if value is None else (100 * value, "")
 
 
 def common_caveats(basis: Basis) -> list[str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from finops_kit.decide.maturity import level, overall
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS, breakdown, budget_of_scope, share, trend
+from finops_kit.perspectives.cost import LABELS, breakdown, budget_of_scope, share, trend, unallocated_share
 from finops_kit.perspectives.finance import commitment_rows
 from finops_kit.perspectives.leadership import accuracy_figure
 from finops_kit.perspectives.operations import (
@@ -29,7 +29,7 @@ from finops_kit.perspectives.trust import (
     readiness_table,
     reconciliation_table,
 )
-from finops_kit.perspectives.words import count, money, percent
+from finops_kit.perspectives.words import count, listed, money, percent
 
 
 def read(basis: Basis) -> Reading:
@@ -87,18 +87,19 @@ def read(basis: Basis) -> Reading:
 
 
 def _answer(basis: Basis, held: int) -> str:
-    ratio = share(basis.totals["unallocated"], basis.grand_total)
+    ratio, why = unallocated_share(basis)
+    total = money(basis.grand_total, basis.currency)
     verdict = "within" if ratio is not None and ratio < 0.05 else "above"
-    words = [
-        f"{percent(ratio)} of {money(basis.grand_total, basis.currency)} has no owner, {verdict} the target of 5 %."
-    ]
-    open_ = recommendation_rows(basis)
-    spikes = anomaly_count(basis)
+    words = [f"{percent(ratio)} of {total} has no owner, {verdict} the target of 5 %." if ratio is not None else why]
+    waiting = []
+    if recommendation_rows(basis):
+        worth = money(savings(basis), basis.currency)
+        waiting.append(f"{count(len(recommendation_rows(basis)), 'recommendation')} worth {worth} a month")
+    if spikes := anomaly_count(basis):
+        waiting.append(count(spikes, "spike"))
     words.append(
-        f"{count(len(open_), 'recommendation').capitalize()} worth "
-        f"{money(savings(basis) or Decimal(0), basis.currency)} a month and "
-        f"{count(spikes or 0, 'spike')} wait for somebody."
-        if open_ or spikes
+        f"Waiting for somebody: {listed(waiting)}."
+        if waiting
         else "No recommendation and no spike waits for a decision."
     )
     if held:
@@ -127,7 +128,7 @@ def _cadence_table(basis: Basis) -> ResultTable:
     months, why = budget_of_scope(basis)
     plan = months.get(basis.start)
     used = share(basis.grand_total, plan)
-    ratio = share(basis.totals["unallocated"], basis.grand_total)
+    ratio, why_ratio = unallocated_share(basis)
     differs = [value for value in reconciliation_table(basis).frame.get("difference", []) if value != 0]
     idle = sum((row["unused_cost"] for row in commitment_rows(basis)), Decimal(0))
     spikes = anomaly_count(basis)
@@ -140,7 +141,7 @@ def _cadence_table(basis: Basis) -> ResultTable:
          not recommendation_rows(basis)),
         ("monthly", "Bills reconciled", "every delivery ties" if not differs else f"{len(differs)} differ",
          not differs),
-        ("monthly", "Unallocated below 5 %", percent(ratio), None if ratio is None else ratio < 0.05),
+        ("monthly", "Unallocated below 5 %", why_ratio or percent(ratio), None if ratio is None else ratio < 0.05),
         ("monthly", "Forecast accuracy noted", str(accuracy_figure(basis).why_missing or "noted"),
          accuracy_figure(basis).value is not None or None),
         ("quarterly", "Commitments and contracts reviewed", f"{money(idle, basis.currency)} idle in the month",

@@ -95,6 +95,7 @@ def _contract_rows(basis: Basis) -> list[Row]:
     for row in rows:
         same = [other for other in running if other["provider_name"] == row["provider_name"]]
         known = spent.get(row["provider_name"])
+        row["months_known"] = known["months"] if known else 0
         row["annual_cost"], row["annual_cost_why"] = None, "its provider has no charges in the last twelve months"
         if row not in running:
             row["annual_cost_why"] = "the contract does not run in the period"
@@ -156,11 +157,12 @@ def _contracts_table(basis: Basis, rows: list[Row]) -> ResultTable:
         "Which contract needs a decision next, and what does it cost a year?",
         rows,
         ("contract_id", "contract_name", "provider_name", "ends_on", "notice_by", "decision_in_days", "annual_cost",
-         "annual_commitment", "commitment_used_pct", "discount_pct", "currency", "annual_cost_why"),
+         "months_known", "annual_commitment", "commitment_used_pct", "discount_pct", "currency", "annual_cost_why"),
         units={"annual_cost": basis.currency, "commitment_used_pct": "%", "discount_pct": "%",
                "decision_in_days": "days"},
         labels={"contract_id": "Contract", "contract_name": "Name", "provider_name": "Provider", "ends_on": "Ends",
-                "notice_by": "Notice by", "decision_in_days": "Decision in", "annual_cost": "Annual cost",
+                "notice_by": "Notice by", "decision_in_days": "Decision in", "annual_cost": "Cost of twelve months",
+                "months_known": "Months known",
                 "annual_commitment": "Committed a year", "commitment_used_pct": "Commitment used",
                 "discount_pct": "Agreed discount", "currency": "Contract currency"},
         empty_because=_NO_CONTRACTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS, breakdown, share, trend
+from finops_kit.perspectives.cost import LABELS, breakdown, share, trend, unallocated_share
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
@@ -124,8 +124,9 @@ def _answer(basis: Basis) -> str:
         words.append(f"{worst['service_id']} loses {money(-worst['margin'], basis.currency)} on its revenue.")
     elif revenue:
         words.append(f"Technology takes {percent(share(basis.grand_total, revenue))} of revenue.")
-    ratio = share(basis.totals["unallocated"], basis.grand_total)
-    words.append(f"{percent(ratio)} of {money(basis.grand_total, basis.currency)} belongs to no service yet.")
+    ratio, why = unallocated_share(basis)
+    total = money(basis.grand_total, basis.currency)
+    words.append(f"{percent(ratio)} of {total} belongs to no service yet." if ratio is not None else why)
     return " ".join(words)
 
 

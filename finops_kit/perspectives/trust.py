@@ -10,7 +10,7 @@ import ibis
 
 from finops_kit.decide.maturity import Evidence, assess
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS, no_charges, period_accuracy, share
+from finops_kit.perspectives.cost import LABELS, no_charges, period_accuracy, share, unallocated_share
 from finops_kit.perspectives.operations import anomaly_count
 from finops_kit.perspectives.reading import DataAge, ResultTable
 from finops_kit.perspectives.tables import Row, result
@@ -157,7 +157,7 @@ def _maturity(basis: Basis) -> list[Evidence]:
     spent = basis.once("spent_by_service", _spent_by_service)
     with_units = share(sum((spent.get(name, Decimal(0)) for name in measured), Decimal(0)), total) if measured else None
     return assess(
-        unallocated_ratio=share(basis.totals["unallocated"], total) if some else None,
+        unallocated_ratio=unallocated_share(basis)[0] if some else None,
         data_age_hours=bill_age_hours(basis),
         budgeted_ratio=budgeted,
         forecast_accuracy=period_accuracy(basis),

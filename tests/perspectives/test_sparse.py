@@ -48,3 +48,25 @@ def test_a_bill_alone_is_enough_for_every_page(only_bills, name):
     assert all(figure.value is not None or figure.why_missing for figure in reading.figures)
     assert all(len(table.frame) or table.empty_because for table in reading.tables.values())
     assert any("reports in EUR" in note for note in reading.caveats)
+
+
+@pytest.fixture(scope="module")
+def third_party(tmp_path_factory, fixtures_folder):
+    from finops_kit.ingest import ingest_paths
+
+    store = Workspace(Path(tmp_path_factory.mktemp("third")) / "workspace")
+    create_store(store)
+    ingest_paths(store, [fixtures_folder / "focus_1.0" / "focus_sample.csv"])
+    return store
+
+
+@pytest.mark.parametrize("name", PERSPECTIVES)
+def test_a_real_bill_of_somebody_else_makes_six_pages(third_party, name):
+    reading = read_perspective(name, third_party.root)
+    assert reading.currency == "USD" and str(reading.grand_total).startswith("14.97651418586")
+    assert all(figure.value is not None or figure.why_missing for figure in reading.figures)
+
+
+def test_unowned_credits_are_no_share(third_party):
+    figure = read_perspective("leadership", third_party.root).figure("unallocated")
+    assert figure.value is None and "outweigh" in figure.why_missing
