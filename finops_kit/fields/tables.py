@@ -319,6 +319,7 @@ DERIVATION = Table(
         Field("segment", COUNT, "The segment that it wrote: its ledger entry."),
         Field("covers_from", COUNT, "Segments from this one on are merged into it and no longer read."),
         Field("rows", COUNT, "Rows of the segment."),
+        Field("files", TEXT, "Its data files below the data folder, JSON; empty where they are encrypted."),
         Field("rule_version", TEXT, "Version of the rules that made it."),
         BATCH,
     ),

@@ -43,7 +43,7 @@ class Reader:
         self.connection = connection
         self.version = version
         self.version_time = version_time
-        self.names = create_views(connection) if views else ()
+        self.names = create_views(connection, workspace.data) if views else ()
 
     @cached_property
     def backend(self) -> Any:

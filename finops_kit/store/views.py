@@ -7,6 +7,7 @@ it and missing at an older version.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
@@ -37,12 +38,13 @@ _CHARGE_HISTORY = f"""
 """
 
 
-def view_definitions(live: Sequence[Segment] = ()) -> dict[str, str]:
+def view_definitions(live: Sequence[Segment] = (), data: Path | None = None) -> dict[str, str]:
     """Every name a reader may use and the SELECT behind it, in the order they are made.
 
     Parameters
     ----------
     live : the segments of derived runs that the reader's version reads
+    data : the folder of the data files
     """
     views = {"current_delivery": _CURRENT_DELIVERY, "charge": _CHARGE, "charge_history": _CHARGE_HISTORY}
     for table in REFERENCE_TABLES:
@@ -55,15 +57,15 @@ def view_definitions(live: Sequence[Segment] = ()) -> dict[str, str]:
         )
     for name in TABLES:
         views.setdefault(name, f"SELECT * FROM {LAKE}.{name}")
-    views["live_run"] = live_run_sql(live)
+    views["live_run"] = live_run_sql(live, data)
     views |= STATE_VIEWS
     return views
 
 
-def create_views(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def create_views(connection: duckdb.DuckDBPyConnection, data: Path | None = None) -> tuple[str, ...]:
     """Make the views in a connection that has the lake attached; returns their names."""
     try:
-        views = view_definitions(live_segments(connection))
+        views = view_definitions(live_segments(connection), data)
         for name, select in views.items():
             connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {select}")
     except (duckdb.CatalogException, duckdb.BinderException) as error:

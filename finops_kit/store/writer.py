@@ -61,6 +61,15 @@ class Batch:
         """The writer's connection; what is read here sees the batch's own rows."""
         return self._writer.connection
 
+    @property
+    def data(self) -> Path:
+        """The folder of the data files."""
+        return self._writer.workspace.data
+
+    def new_files(self, table: str) -> list[Path]:
+        """The data files that this batch has written for a table."""
+        return sorted(self._writer.files_of(table) - self._touched.get(table, set()))
+
     def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
         """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
 

@@ -60,53 +60,48 @@ _NODES = f"""
 
 #: what the platform said, as the dimension that it scaled and the value that it set, where the sentence names one
 SCALING_NOTICE = f"""
-    WITH said AS (
-        SELECT DISTINCT event_id, source_system, happened_at, resource_id, cluster, namespace, reason, message,
-            reported_by FROM {LAKE}.platform_event
-    )
-    SELECT *, 'replicas' AS dimension, false AS is_trigger,
-        nullif(CASE reason WHEN 'ScalingReplicaSet' THEN regexp_extract(message, ' to ([0-9]+)', 1)
-                           WHEN 'SuccessfulRescale' THEN regexp_extract(message, 'New size: ([0-9]+)', 1) END, '') AS after
-    FROM said WHERE reason IN ('ScalingReplicaSet', 'SuccessfulRescale')
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (found), 'nodes' AS dimension, true AS is_trigger,
-        coalesce(cluster, '') || '/' || found[1] AS resource_id, found[2] AS after
-    FROM (SELECT * EXCLUDE (resource_id),
-              regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair,
-              [pair['1'], pair['2']] AS found
-          FROM said WHERE reason IN ('TriggeredScaleUp', 'ScaledUpGroup'))
-    WHERE found[1] <> ''
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (resource_id), 'nodes' AS dimension, true AS is_trigger, cluster AS resource_id,
-        NULL::VARCHAR AS after
-    FROM said WHERE reason IN ('TriggeredScaleUp', 'ScaledUpGroup', 'ScaleDown', 'ScaleDownEmpty') AND cluster IS NOT NULL
-"""  # noqa: E501
+    SELECT * EXCLUDE (involved_id, about, pair), unnest(about, max_depth := 2) FROM (
+        SELECT *, CASE
+            WHEN reason IN ('ScalingReplicaSet', 'SuccessfulRescale') THEN [
+                {{'resource_id': involved_id, 'dimension': 'replicas', 'is_trigger': false, 'after': nullif(CASE reason
+                    WHEN 'ScalingReplicaSet' THEN regexp_extract(message, ' to ([0-9]+)', 1)
+                    ELSE regexp_extract(message, 'New size: ([0-9]+)', 1) END, '')}}]
+            ELSE [
+                {{'resource_id': nullif(coalesce(cluster, '') || '/' || pair['1'], coalesce(cluster, '') || '/'),
+                  'dimension': 'nodes', 'is_trigger': true, 'after': pair['2']}},
+                {{'resource_id': cluster, 'dimension': 'nodes', 'is_trigger': true, 'after': NULL}}]
+            END AS about
+        FROM (
+            SELECT DISTINCT event_id, source_system, happened_at, resource_id AS involved_id, cluster, namespace,
+                reason, message, reported_by,
+                regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair
+            FROM {LAKE}.platform_event
+            WHERE reason IN ('ScalingReplicaSet', 'SuccessfulRescale', 'TriggeredScaleUp', 'ScaledUpGroup', 'ScaleDown',
+                             'ScaleDownEmpty')))
+"""
 
 #: the newest notice that names the new value and lies in the window narrows it; any other in it gives the cause only
 SCALING_EVENT = f"""
     WITH changed AS (({_CHANGED}) UNION ALL ({_NODES})),
-    told AS (
-        SELECT changed.*, exact.happened_at AS exact_at, exact.is_trigger AS is_trigger,
-            exact.reason || coalesce(': ' || exact.message, '') AS exact_cause, exact.source_system AS exact_source,
-            loose.happened_at AS loose_at, loose.reason || coalesce(': ' || loose.message, '') AS loose_cause,
-            loose.source_system AS loose_source
-        FROM changed
-        ASOF LEFT JOIN scaling_notice exact
-          ON exact.resource_id = changed.resource_id AND exact.dimension = changed.dimension
-         AND exact.after = changed.after AND changed.at_hi > exact.happened_at
-        ASOF LEFT JOIN scaling_notice loose
-          ON loose.resource_id = changed.resource_id AND loose.dimension = changed.dimension
-         AND changed.at_hi > loose.happened_at
+    notice AS (
+        SELECT resource_id, dimension, list({{
+                'at': happened_at, 'after': after, 'is_trigger': is_trigger, 'source': source_system,
+                'cause': reason || coalesce(': ' || message, '')}} ORDER BY happened_at, event_id) AS notices
+        FROM scaling_notice WHERE resource_id IS NOT NULL GROUP BY resource_id, dimension
+    ), told AS (
+        SELECT changed.*, list_filter(notices, lambda n: n.at >= at_lo AND n.at < at_hi)[-1] AS loose,
+            list_filter(notices, lambda n: n.at >= at_lo AND n.at < at_hi AND n.after = changed.after)[-1] AS exact
+        FROM changed LEFT JOIN notice
+          ON notice.resource_id = changed.resource_id AND notice.dimension = changed.dimension
     )
     SELECT resource_id, resource_name, kind, cluster, namespace, dimension, before, after,
         CASE WHEN dimension IN ('nodes', {_numbers}) THEN before::DECIMAL(38, 18) END AS before_value,
         CASE WHEN dimension IN ('nodes', {_numbers}) THEN after::DECIMAL(38, 18) END AS after_value,
-        CASE WHEN exact_at >= at_lo THEN exact_at ELSE at_lo END AS at_lo,
-        CASE WHEN exact_at >= at_lo AND NOT is_trigger THEN least(at_hi, exact_at + to_seconds({NOTICE_SECONDS}))
-             ELSE at_hi END AS at_hi,
-        CASE WHEN exact_at >= at_lo THEN exact_cause WHEN loose_at >= at_lo THEN loose_cause END AS cause,
-        CASE WHEN exact_at >= at_lo THEN exact_source WHEN loose_at >= at_lo THEN loose_source END AS cause_source,
-        at_lo AS seen_before_at, at_hi AS seen_after_at
+        coalesce(exact.at, told.at_lo) AS at_lo,
+        CASE WHEN NOT exact.is_trigger THEN least(told.at_hi, exact.at + to_seconds({NOTICE_SECONDS}))
+             ELSE told.at_hi END AS at_hi,
+        coalesce(exact.cause, loose.cause) AS cause, coalesce(exact.source, loose.source) AS cause_source,
+        told.at_lo AS seen_before_at, told.at_hi AS seen_after_at
     FROM told
 """
 

@@ -10,8 +10,11 @@ read opens few files, and its look-up of what was replaced stays small beside th
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,7 +22,7 @@ import duckdb
 from finops_kit.fields import TABLES
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, RULE_VERSION
 from finops_kit.store.derive.runs import SNAPSHOT_COLUMNS, add, count_rows, derive_runs, prepare
-from finops_kit.store.lake import LAKE
+from finops_kit.store.lake import LAKE, text_literal
 
 if TYPE_CHECKING:
     from finops_kit.store.writer import Batch
@@ -31,52 +34,70 @@ MERGE_FACTOR = 4
 #: before every observation: a derivation from here on replaces all that older segments say of the resource
 BEGINNING = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
 
+#: how a Parquet file ends that is not encrypted
+_PLAIN_PARQUET = b"PAR1"
+
 _COLUMNS = tuple(c for c in TABLES["state_run"].columns if c not in ("segment", "replaces_from", "batch_id"))
 _SNAPSHOT = ", ".join(SNAPSHOT_COLUMNS)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment that is read: its number (the ledger entry that wrote it) and its rows."""
+    """One segment that is read: its number (the ledger entry that wrote it), its rows and its files."""
 
     number: int
     rows: int
+    files: tuple[str, ...] = ()
 
 
 def live_segments(connection: duckdb.DuckDBPyConnection) -> tuple[Segment, ...]:
     """The segments that are read at the version the connection sees, oldest first."""
     rows = connection.execute(
-        f"""SELECT segment, rows FROM {LAKE}.derivation
+        f"""SELECT segment, rows, files FROM {LAKE}.derivation
             QUALIFY coalesce(segment < min(covers_from) OVER (
                 ORDER BY segment ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), true)
             ORDER BY segment"""
     ).fetchall()
-    return tuple(Segment(*row) for row in rows)
+    return tuple(Segment(number, count, tuple(json.loads(files or "[]"))) for number, count, files in rows)
 
 
-def live_run_sql(live: Sequence[Segment]) -> str:
+def live_run_sql(live: Sequence[Segment], data: Path | None = None) -> str:
     """The SELECT behind ``live_run``: the rows of the live segments that no newer one replaces.
 
-    The segments stand in it as literals, so that files of other segments are not even opened.
+    Parameters
+    ----------
+    data : the folder of the data files; segments whose files are all there are read straight from them. Asked for
+        a segment by its number, the catalogue reads the statistics of every column of every file it ever knew.
     """
-    numbers = [segment.number for segment in live]
-    if len(numbers) < 2:
-        return f"SELECT * FROM {LAKE}.state_run WHERE segment = {numbers[0] if numbers else -1}"
+    if not live:
+        return f"SELECT * FROM {LAKE}.state_run WHERE false"
+    oldest = f"SELECT * FROM {_rows_of(live, data)}"
+    if len(live) == 1:
+        return oldest
     return f"""
-        SELECT r.* FROM {LAKE}.state_run r
-        ANTI JOIN (
-            SELECT resource_id, replaces_from, segment FROM {LAKE}.state_run
-            WHERE segment IN ({", ".join(map(str, numbers[1:]))}) AND replaces_from IS NOT NULL
+        {oldest} r ANTI JOIN (
+            SELECT resource_id, replaces_from, segment FROM {_rows_of(live[1:], data)}
+            WHERE replaces_from IS NOT NULL
         ) newer
-        ON newer.resource_id = r.resource_id AND newer.segment > r.segment AND newer.replaces_from <= r.first_seen_at
-        WHERE r.segment IN ({", ".join(map(str, numbers))})"""
+        ON newer.resource_id = r.resource_id AND newer.segment > r.segment AND newer.replaces_from <= r.first_seen_at"""
+
+
+def _rows_of(segments: Sequence[Segment], data: Path | None) -> str:
+    """A source of rows that holds exactly some segments; numbers are literals, so that no other file is opened."""
+    if data is not None and all(segment.files for segment in segments):
+        paths = [data / file for segment in segments for file in segment.files]
+        if all(path.is_file() for path in paths):
+            listed = ", ".join(text_literal(path.as_posix()) for path in paths)
+            return f"read_parquet([{listed}], hive_partitioning = false)"
+    numbers = ", ".join(str(segment.number) for segment in segments)
+    return f"(SELECT * FROM {LAKE}.state_run WHERE segment IN ({numbers}))"
 
 
 def derive_batch(batch: Batch) -> None:
     """Derive anew what a batch of observations changed, as a segment of its own, in the same transaction."""
     connection = batch.connection
     live = live_segments(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live, batch.data)}")
     _collect(connection, batch.id)
     derive_runs(connection)
     count = count_rows(connection, "derive_run")
@@ -234,8 +255,8 @@ def _write(batch: Batch, live: Sequence[Segment], count: int) -> None:
         marks = f"""
             SELECT resource_id, min(replaces_from) AS replaces_from FROM (
                 SELECT resource_id, replaces_from FROM derive_replaced UNION ALL
-                SELECT resource_id, replaces_from FROM {LAKE}.state_run
-                WHERE segment IN ({numbers}) AND replaces_from IS NOT NULL)
+                SELECT resource_id, replaces_from FROM {_rows_of(merged, batch.data)}
+                WHERE replaces_from IS NOT NULL)
             GROUP BY resource_id"""
         rows = f"SELECT *, NULL::TIMESTAMPTZ AS replaces_from FROM ({kept})" if whole else f"""
             SELECT k.*, m.replaces_from
@@ -250,8 +271,17 @@ def _insert(batch: Batch, covers_from: int, rows: str) -> None:
     written = batch.insert(
         "state_run", f"SELECT {names}, {batch.entry} AS segment FROM ({rows}) ORDER BY resource_id, first_seen_at"
     )
+    plain = [path.relative_to(batch.data).as_posix() for path in batch.new_files("state_run") if _is_plain(path)]
     batch.insert(
         "derivation",
-        f"SELECT {batch.entry} AS segment, {covers_from} AS covers_from, {written} AS rows, "
+        f"SELECT {batch.entry} AS segment, {covers_from} AS covers_from, {written} AS rows, ? AS files, "
         f"'{RULE_VERSION}' AS rule_version",
+        [json.dumps(plain)],
     )
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a Parquet file can be read without the catalogue's keys."""
+    with path.open("rb") as stream:
+        stream.seek(-len(_PLAIN_PARQUET), os.SEEK_END)
+        return stream.read() == _PLAIN_PARQUET

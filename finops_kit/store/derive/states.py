@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from finops_kit.store.derive.events import EVENT_VIEWS
 from finops_kit.store.derive.links import LINK_VIEWS
-from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, STATE_COLUMNS
+from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS
 
-_identity = ", ".join(IDENTITY_COLUMNS)
-_state = ", ".join(STATE_COLUMNS)
-_unknown = ", ".join(f"NULL AS {c}" for c in OBSERVED_COLUMNS)
+#: what a run says in a stretch of each quality; one pass over the runs makes all three
+_QUALITIES = ("observed", "carried", "gap")
+_known = ", ".join(f"CASE WHEN quality <> 'gap' THEN {c} END AS {c}" for c in ("presence", *OBSERVED_COLUMNS, "tags"))
 
 #: one row per resource and maximal stretch of equal state and quality, half-open, never overlapping
 STATE_INTERVAL = f"""
-    SELECT resource_id, resource_name, source_system, first_seen_at AS valid_from, last_seen_at AS valid_to,
-        'observed' AS quality, last_seen_at, observations, usage_vcpu, {_state}, tags, presence AS last_presence
-    FROM live_run WHERE last_seen_at > first_seen_at
-    UNION ALL BY NAME
-    SELECT resource_id, resource_name, source_system, last_seen_at AS valid_from, carried_to AS valid_to,
-        'carried' AS quality, last_seen_at, observations, usage_vcpu, {_state}, tags, presence AS last_presence
-    FROM live_run
-    UNION ALL BY NAME
-    SELECT resource_id, resource_name, source_system, carried_to AS valid_from, next_from AS valid_to,
-        'gap' AS quality, last_seen_at, 0 AS observations, {_identity}, {_unknown}, presence AS last_presence
-    FROM live_run WHERE next_from IS NULL OR next_from > carried_to
-"""
+    SELECT resource_id, resource_name, source_system,
+        CASE quality WHEN 'observed' THEN first_seen_at WHEN 'carried' THEN last_seen_at ELSE carried_to END AS valid_from,
+        CASE quality WHEN 'observed' THEN last_seen_at WHEN 'carried' THEN carried_to ELSE next_from END AS valid_to,
+        quality, last_seen_at, CASE WHEN quality = 'gap' THEN 0 ELSE observations END AS observations,
+        CASE WHEN quality <> 'gap' THEN usage_vcpu END AS usage_vcpu,
+        {", ".join(IDENTITY_COLUMNS)}, {_known}, presence AS last_presence
+    FROM live_run CROSS JOIN (VALUES {", ".join(f"('{q}')" for q in _QUALITIES)}) AS stretch(quality)
+    WHERE CASE quality WHEN 'observed' THEN last_seen_at > first_seen_at WHEN 'carried' THEN true
+                       ELSE next_from IS NULL OR next_from > carried_to END
+"""  # noqa: E501
 
 STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS, **LINK_VIEWS}
