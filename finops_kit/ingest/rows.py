@@ -19,7 +19,7 @@ from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
 from finops_kit.normalize.reference import scope_sql
-from finops_kit.sources.control import read_amount, split_amount
+from finops_kit.sources.control import EXACT, read_amount, read_credits, split_amount
 from finops_kit.sources.formats import Format
 from finops_kit.store import Batch, Writer
 from finops_kit.store.ledger import plain
@@ -84,6 +84,7 @@ def _append(
     note = ""
     if batch.rows_quarantined:
         note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
+    note = "; ".join(part for part in (note, plan.remark) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
         dict(batch.control_totals), batch.id,
@@ -97,10 +98,12 @@ class _Held:
         self.kept: dict[str, Decimal] = {}
         self.cut: dict[str, Decimal] = {}
 
-    def add(self, cost: str | None, currency: str | None) -> None:
-        amount = read_amount(cost)
-        if amount is not None:
-            kept, cut = split_amount(amount)
+    def add(self, cost: str | None, currency: str | None, credits: str | None = None) -> None:
+        amount, taken = read_amount(cost), read_credits(credits)
+        if amount is None or taken is None:
+            return
+        for one in (amount, *taken):
+            kept, cut = split_amount(one)
             add_totals(self.kept, currency, kept)
             add_totals(self.cut, currency, cut)
 
@@ -114,8 +117,8 @@ def _quarantine_bad_values(batch: Batch, scan: Scan, plan: Plan, held: _Held) ->
     finally:
         scan.close()
     scan.finish(plan)
-    for cost, currency in connection.execute("SELECT cost_text, currency_text FROM bad_rows").fetchall():
-        held.add(cost, currency)
+    for texts in connection.execute("SELECT cost_text, currency_text, credits_text FROM bad_rows").fetchall():
+        held.add(*texts)
     batch.insert(
         "quarantine", "SELECT ? AS source_file, source_row, column_name, reason, raw FROM bad_rows", [scan.source.name]
     )
@@ -154,44 +157,46 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
     """Say which periods the batch delivers, and hold what was stored against the file's own sum."""
     rows = writer.connection.execute(
         'SELECT coalesce("BillingAccountId", \'\'), "BillingPeriodStart", "BillingCurrency", count(*), '
-        'sum("BilledCost") '
+        f'sum("BilledCost"), sum("{plan.controlled}") '
         "FROM lake.charge WHERE batch_id = ? GROUP BY ALL ORDER BY ALL",
         [batch.id],
     ).fetchall()
     periods: dict[tuple[str, Any], list[Any]] = {}
-    for account, period, currency, count, total in rows:
+    checked: dict[str, Decimal] = {}
+    for account, period, currency, count, total, controlled in rows:
         add_totals(batch.control_totals, currency, total)
+        add_totals(checked, currency, controlled)
         entry = periods.setdefault((account, period), [0, {}])
         entry[0] += count
         add_totals(entry[1], currency, total)
-    _check_control(batch, scan, held)
+    _check_control(batch, scan, plan, held, checked)
     batch.insert_arrow("delivery", pa.table({
         "source_system": [plan.source_system] * len(periods),
         "billing_account_id": [account for account, _ in periods],
         "period_start": pa.array([period for _, period in periods], pa.timestamp("us", tz="UTC")),
-        "dataset": ["charge"] * len(periods),
+        "dataset": [plan.dataset] * len(periods),
         "mode": [mode(account, period) for account, period in periods],
         "rows": [count for count, _ in periods.values()],
         "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
     }))  # fmt: skip
 
 
-def _check_control(batch: Batch, scan: Scan, held: _Held) -> None:
+def _check_control(batch: Batch, scan: Scan, plan: Plan, held: _Held, checked: dict[str, Decimal]) -> None:
     """Stored + quarantined must equal the file's own sum, cut to the stored scale; the cut is kept on its own."""
     control = scan.control
     if control is None:
         return
-    for currency in sorted({*control.kept, *batch.control_totals, *held.kept}):
+    for currency in sorted({*control.kept, *checked, *held.kept}):
         native = control.kept.get(currency, Decimal(0))
-        stored = batch.control_totals.get(currency, Decimal(0))
+        stored = checked.get(currency, Decimal(0))
         aside = held.kept.get(currency, Decimal(0))
-        if native != stored + aside:
+        if native != EXACT.add(stored, aside):
             raise ReconciliationFailed(
-                f"{scan.source.name}: BilledCost adds up to {plain(native)} {currency} in the file, but to "
+                f"{scan.source.name}: {plan.controlled} adds up to {plain(native)} {currency} in the file, but to "
                 f"{plain(stored)} stored and {plain(aside)} quarantined. Nothing was stored."
             )
-        cut = control.cut.get(currency, Decimal(0)) - held.cut.get(currency, Decimal(0))
-        if cut:
+        cut = EXACT.subtract(control.cut.get(currency, Decimal(0)), held.cut.get(currency, Decimal(0)))
+        if cut and plan.controlled == "BilledCost":
             batch.remainders[currency] = cut
 
 

@@ -51,7 +51,8 @@ class Scan:
         assert self.layout is not None
         if plan.cost is not None and plan.cost.raw:
             currency = plan.currency.raw if plan.currency and plan.currency.raw else None
-            self.control = ControlSum(plan.cost.raw, currency)
+            credits = plan.credits.raw if plan.credits and plan.credits.raw else None
+            self.control = ControlSum(plan.cost.raw, currency, credits)
         self.rows = DelimitedRows(self.source, self.layout, self.control)
         self.connection.register(ROWS, self.rows.reader())
         return f"SELECT * FROM {ROWS}"
@@ -88,18 +89,20 @@ class Scan:
 
     def _parquet_control(self, plan: Plan) -> ControlSum:
         assert self.columns is not None and plan.cost is not None
-        control = ControlSum("cost", "currency")
+        with_credits = plan.credits is not None and bool(plan.credits.raw)
+        control = ControlSum("cost", "currency", "credits" if with_credits else None)
         scan = scan_sql(self.source, self.columns)
         currency = plan.currency.text if plan.currency and plan.currency.raw else "''"
         quick = plan.cost.engine_type.upper().startswith("DECIMAL(") and plan.cost.value != plan.cost.text
-        if quick:
+        if quick and not with_credits:
             for name, total in self.connection.execute(
                 f"SELECT {currency}, sum({plan.cost.raw}) FROM ({scan}) GROUP BY ALL"
             ).fetchall():
                 control.add_one(format(total, "f") if total is not None else None, name)
             return control
         reader = self.connection.execute(
-            f"SELECT {plan.cost.text} AS cost, {currency} AS currency FROM ({scan})"
+            f"SELECT {plan.cost.text} AS cost, {currency} AS currency, "
+            f"{plan.credits.text if plan.credits and with_credits else 'NULL::VARCHAR'} AS credits FROM ({scan})"
         ).to_arrow_reader(100_000)
         for batch in reader:
             control.add(batch)

@@ -40,6 +40,7 @@ class Input:
     engine_type : the type it comes as; VARCHAR from delimited text
     required : whether a row without it is quarantined
     header : the column's name in the file
+    reading : SQL that reads the text ``{}`` where the format writes it in its own way
     """
 
     name: str
@@ -48,6 +49,7 @@ class Input:
     engine_type: str = "VARCHAR"
     required: bool = False
     header: str = ""
+    reading: str = ""
 
     @property
     def text(self) -> str:
@@ -61,13 +63,17 @@ class Input:
         """The SQL of the value; null where there is none or it cannot be read."""
         if not self.raw:
             return f"NULL::{self.kind}"
-        return _direct(self) or read_text(self.kind, self.text)
+        return _direct(self) or self._read
+
+    @property
+    def _read(self) -> str:
+        return self.reading.replace("{}", self.text) if self.reading else read_text(self.kind, self.text)
 
     @property
     def strict(self) -> str:
         """The SQL of the value, which fails where the row would have to be quarantined."""
         if self.kind == TAGS:
-            return _direct(self) or (f"quick_tags_map({self.text})" if self.raw else self.value)
+            return _direct(self) or (f"quick_tags_map({self.text})" if self.raw and not self.reading else self.value)
         if self.kind == TEXT and not self.required:
             return self.value
         stop = f"CAST(error('{UNREADABLE}') AS {self.kind})"
@@ -119,6 +125,10 @@ class Plan:
     extras : (key, SQL of the raw text) of what goes into ``x_Columns``
     rules : further conditions that put a row into quarantine
     cost, currency : the raw columns whose control sum is taken, for a bill
+    credits : the raw column of a list of credits that the cost does not contain yet
+    controlled : the output whose sum must equal the file's own sum of ``cost``
+    dataset : what the file delivers; only ``charge`` counts as current charges
+    remark : what the ingest report says about every file that is taken in by this plan
     unused : header names that nothing takes
     """
 
@@ -130,6 +140,10 @@ class Plan:
     rules: tuple[Rule, ...] = ()
     cost: Input | None = None
     currency: Input | None = None
+    credits: Input | None = None
+    controlled: str = "BilledCost"
+    dataset: str = "charge"
+    remark: str = ""
     unused: tuple[str, ...] = field(default=())
 
     @property
@@ -148,7 +162,8 @@ class Plan:
                     f"CASE WHEN {sql} IS NOT NULL THEN MAP {{'{_escaped(key)}': {sql}}} END AS \"x_Columns\""
                 )
             else:
-                columns.append(f'map_from_entries({entries}) AS "x_Columns"')
+                any_value = f"coalesce({', '.join(sql for _, sql in self.extras)}) IS NOT NULL"
+                columns.append(f'CASE WHEN {any_value} THEN map_from_entries({entries}) END AS "x_Columns"')
         if self.source_system:
             columns.append(f"'{self.source_system}' AS source_system")
         columns.append("source_row")
@@ -203,9 +218,11 @@ class Plan:
         pairs = ", ".join(f"'{_escaped(name)}', {sql}" for name, sql in headers)
         cost = self.cost.text if self.cost else "NULL::VARCHAR"
         currency = self.currency.text if self.currency else "NULL::VARCHAR"
+        credits = self.credits.text if self.credits else "NULL::VARCHAR"
         return (
             f"SELECT source_row, problem_column AS column_name, problem AS reason, "
-            f"CAST(json_object({pairs}) AS VARCHAR) AS raw, {cost} AS cost_text, {currency} AS currency_text "
+            f"CAST(json_object({pairs}) AS VARCHAR) AS raw, {cost} AS cost_text, {currency} AS currency_text, "
+            f"{credits} AS credits_text "
             f"FROM ({self._sorted_sql(scan)}) WHERE problem IS NOT NULL"
         )
 

@@ -5,6 +5,8 @@ What is stored later must add up to it: stored + quarantined + what the stored s
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from decimal import Context, Decimal, InvalidOperation
 
@@ -15,6 +17,8 @@ import pyarrow.compute as pc
 STORED_DECIMALS = 24
 _STORED = pa.decimal128(38, STORED_DECIMALS)
 _NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-3]?[0-9]{1,2})?\s*")
+#: a number behind a key in a list as Python writes it; read as text, so that no digit is lost
+_FLOAT = re.compile(r"(['\"]amount['\"]\s*:\s*)([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)")
 #: enough digits that no sum of amounts is ever rounded
 EXACT = Context(prec=900, Emax=999_999, Emin=-999_999)
 
@@ -47,6 +51,29 @@ def split_amount(amount: Decimal) -> tuple[Decimal, Decimal]:
     return kept, EXACT.subtract(amount, kept)
 
 
+def read_credits(text: str | None) -> list[Decimal] | None:
+    """The amounts of a list of credits, as JSON or as Python writes it; None where it cannot be read.
+
+    Example
+    -------
+    >>> read_credits("[{'name': 'Trial', 'amount': -0.1, 'id': None}]"), read_credits("[]"), read_credits("?")
+    ([Decimal('-0.1')], [], None)
+    """
+    if text is None or not text.strip():
+        return []
+    try:
+        found = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError:
+        try:
+            found = ast.literal_eval(_FLOAT.sub(r"\1'\2'", text))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        return None
+    amounts = [read_amount(str(one.get("amount"))) for one in found]
+    return None if None in amounts else [amount for amount in amounts if amount is not None]
+
+
 class ControlSum:
     """Sums of the cost column per currency over the rows that pass by.
 
@@ -57,9 +84,11 @@ class ControlSum:
     unreadable : how many amounts are no number
     """
 
-    def __init__(self, cost_column: str, currency_column: str | None) -> None:
+    def __init__(self, cost_column: str, currency_column: str | None, credits_column: str | None = None) -> None:
         self.cost_column = cost_column
         self.currency_column = currency_column
+        self.credits_column = credits_column
+        self._credits: dict[str | None, list[Decimal] | None] = {}
         self.kept: dict[str, Decimal] = {}
         self.cut: dict[str, Decimal] = {}
         self.unreadable = 0
@@ -72,6 +101,11 @@ class ControlSum:
         else:
             currencies = batch.column(self.currency_column)
         if len(costs) == 0:
+            return
+        if self.credits_column is not None:
+            credits = batch.column(self.credits_column).to_pylist()
+            for cost, currency, credit in zip(costs.to_pylist(), currencies.to_pylist(), credits, strict=True):
+                self.add_one(cost, currency, credit)
             return
         quick = self._quick(costs, currencies)
         if not quick:
@@ -93,17 +127,21 @@ class ControlSum:
             self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), total)
         return True
 
-    def add_one(self, cost: str | None, currency: str | None) -> None:
-        """Add one amount."""
+    def add_one(self, cost: str | None, currency: str | None, credits: str | None = None) -> None:
+        """Add one amount, and its credits where both can be read."""
         amount = read_amount(cost)
-        if amount is None:
+        if credits not in self._credits and len(self._credits) < 100_000:
+            self._credits[credits] = read_credits(credits)
+        taken = self._credits[credits] if credits in self._credits else read_credits(credits)
+        if amount is None or taken is None:
             self.unreadable += cost is not None
             return
-        kept, cut = split_amount(amount)
         key = currency_key(currency)
-        self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), kept)
-        if cut:
-            self.cut[key] = EXACT.add(self.cut.get(key, Decimal(0)), cut)
+        for one in (amount, *taken):
+            kept, cut = split_amount(one)
+            self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), kept)
+            if cut:
+                self.cut[key] = EXACT.add(self.cut.get(key, Decimal(0)), cut)
 
 
 def currency_key(currency: str | None) -> str:
