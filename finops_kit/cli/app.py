@@ -19,7 +19,7 @@ from finops_kit.cli.common import Setting, report_error, with_globals
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "ingest", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
-    ("Prove and hand on", ("trace", "verify", "export")),
+    ("Prove and hand on", ("trace", "verify", "ledger", "export")),
 )
 #: command -> module, where it is not the command's own name
 MODULES = {"sql": "query"}

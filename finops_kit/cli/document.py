@@ -64,15 +64,20 @@ becomes two rows, the purchase and the unused usage. `BilledCost` and `Effective
 def document() -> str:
     """The whole reference as Markdown."""
     parts = [HEADER]
-    context = click.Context(app, info_name="finops")
+    context = click.Context(app, info_name="finops", **app.context_settings)
     parts.append(_block("finops", app, context))
     for heading, names in SECTIONS:
         parts.append(f"## {heading}\n")
         for name in names:
             command = app.get_command(context, name)
             if command is not None:
-                parts.append(_block(f"finops {name}", command, click.Context(command, info_name=name, parent=context)))
+                parts.append(_block(f"finops {name}", command, _context(command, name, context)))
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _context(command: click.Command, name: str, parent: click.Context) -> click.Context:
+    """As an invocation makes it, with both names of the help option."""
+    return click.Context(command, info_name=name, parent=parent, **command.context_settings)
 
 
 def _block(title: str, command: click.Command, context: click.Context) -> str:

@@ -15,6 +15,7 @@ Examples:
   finops trace effective_cost --filter service=payments --filter team=core
   finops trace finance.total --period 2026-03     a figure as it stands on a page: perspective.figure
   finops trace unallocated_cost --limit 0 --json  all lines, for a program
+  finops trace finance.total --prove proof.zip    for a third party, who checks it without the store
 """
 
 
@@ -27,9 +28,11 @@ Examples:
 @click.option("--filter", "filters", multiple=True, metavar="WORD=MEMBER", help="Narrow it further; may be repeated.")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N",
               help="How many lines to print; 0 is all of them.")  # fmt: skip
+@click.option("--prove", type=click.Path(dir_okay=False), metavar="OUT.zip",
+              help="Write a proof of the figure for a third party, and the script that checks it.")  # fmt: skip
 def command(
     setting: Setting, measure: str | None, period: str | None, as_of: str | None, scope: str, currency: str,
-    filters: tuple[str, ...], limit: int,
+    filters: tuple[str, ...], limit: int, prove: str | None,
 ) -> None:  # fmt: skip
     """Go from a figure on a page to the charges, files and row numbers behind it.
 
@@ -49,8 +52,15 @@ def command(
         tell("adding up the lines")
         from finops_kit.perspectives import trace_measure
 
-        trace = trace_measure(reader, name, period or "", scope, currency, chosen, limit or None)
+        trace = trace_measure(reader, name, period or "", scope, currency, chosen, None if prove else limit or None)
         version, head = reader.version, reader.ledger_head
+        if prove:
+            tell("proving the lines")
+            _prove(setting, reader, prove, trace, {
+                "measure": name, "column": trace.measure.column, "period": period or "", "scope": scope,
+                "filters": chosen, "currency": trace.currency, "store_version": version,
+            })  # fmt: skip
+            return
     lines = trace.rows.to_pylist()
     if setting.json:
         from finops_kit.store.door import jsonable
@@ -63,6 +73,30 @@ def command(
         })  # fmt: skip
         return
     _show(trace, lines, version)
+
+
+def _prove(setting: Setting, reader: Any, out: str, trace: Any, query: dict[str, Any]) -> None:
+    from pathlib import Path
+
+    from finops_kit.cli.tables import plain_amount
+    from finops_kit.store.bundle import write_bundle
+    from finops_kit.store.keys import ensure_key, key_path
+
+    made = ensure_key(setting.workspace)
+    told = write_bundle(
+        reader, Path(out), title=trace.measure.title, total=trace.total, currency=trace.currency, query=query,
+        charges=trace.rows.to_pylist(),
+    )  # fmt: skip
+    if setting.json:
+        print_json({**told, "total": format(trace.total, "f"), "currency": trace.currency, "query": query})
+        return
+    if made:
+        click.echo(f"Made the signing key {key_path(setting.workspace)}.")
+    click.echo(
+        f"{told['path']}: {trace.measure.title} {plain_amount(trace.total)} {trace.currency}, "
+        f"{told['charges']:,} charges, {told['entries']:,} ledger entries, signed by log {told['log_id']}."
+    )
+    click.echo(f"Whoever gets it runs: unzip {out} verify_bundle.py && python3 verify_bundle.py {out}")
 
 
 def _show(trace: Any, lines: list[dict[str, Any]], version: int) -> None:
