@@ -77,12 +77,11 @@ def test_a_notebook_shows_only_what_the_reading_has(name, store):
     tables = read_perspective(name, store.root).tables
     for cell in cells(name)[5:-1]:
         call = ast.parse(cell.source).body[0].value
-        texts = [
-            node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ]
-        (key,) = [text for text in texts if text in tables]
+        first = call.args[1] if ast.unparse(call.func) == "page.table" else call.args[0].slice
+        key, rest = first.value, [node for node in ast.walk(call) if node is not first]
+        texts = [node.value for node in rest if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         columns = set(tables[key].frame.columns)
-        assert all(text in columns for text in texts if text != key), (cell.source, sorted(columns))
+        assert all(text in columns for text in texts), (cell.source, sorted(columns))
 
 
 def test_every_notebook_runs_under_nbval(store):
