@@ -63,6 +63,7 @@ def connect(memory_limit: str | None = None, threads: int | None = None) -> duck
     for name in EXTENSIONS:
         connection.load_extension(str(_extension_path(name)))
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # a notebook would show it as a widget
     return connection
 
 
