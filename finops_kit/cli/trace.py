@@ -57,7 +57,7 @@ def command(
         if prove:
             tell("proving the lines")
             _prove(setting, reader, prove, trace, {
-                "measure": name, "column": trace.measure.column, "period": period or "", "scope": scope,
+                "measure": name, "column": trace.measure.column, "period": trace.period, "scope": scope,
                 "filters": chosen, "currency": trace.currency, "store_version": version,
             })  # fmt: skip
             return

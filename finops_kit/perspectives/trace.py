@@ -25,6 +25,7 @@ class Trace:
     rows : one row per charge: source_file, source_row, source_hash, batch_id, recorded_at, what was charged,
         ``native_amount`` in BillingCurrency and ``amount`` in ``currency``; at most ``limit`` of ``count``
     total : the exact sum of ``amount`` over all ``count`` charges: the figure
+    period : the month it is of
     """
 
     measure: Measure
@@ -33,6 +34,7 @@ class Trace:
     count: int
     total: Decimal
     unconverted: int
+    period: str = ""
 
 
 def parse_filters(filters: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -96,5 +98,11 @@ def trace_measure(
     if limit is not None:
         listed = listed.limit(limit)
     return Trace(
-        chosen, basis.currency, reader.backend.to_pyarrow(listed), sums["count"], sums["total"], sums["unconverted"]
+        chosen,
+        basis.currency,
+        reader.backend.to_pyarrow(listed),
+        sums["count"],
+        sums["total"],
+        sums["unconverted"],
+        f"{basis.start:%Y-%m}",
     )
