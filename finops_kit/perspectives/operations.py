@@ -52,7 +52,8 @@ def _observed(basis: Basis) -> bool:
 
 def recommendations_table(basis: Basis, key: str = "recommendations") -> ResultTable:
     """Every open recommendation with its saving and its command."""
-    shown = tuple(name for name in COLUMNS if name not in ("recommendation_id", "environment"))
+    first = ("what", "resource_name", "monthly_saving", "team", "why", "command", "resource_id")
+    shown = (*first, *(name for name in COLUMNS if name not in (*first, "recommendation_id", "environment")))
     return result(
         key, "Resources to fix", "What costs money for nothing, and which command acts on it?",
         recommendation_rows(basis), shown,
