@@ -11,19 +11,25 @@ from typing import Any
 import duckdb
 
 from finops_kit.errors import ColumnMissing, SourceRefused
+from finops_kit.ingest.observed import OBSERVERS, append_observed
 from finops_kit.ingest.report import FileReport
 from finops_kit.ingest.rows import Mode, append_rows
 from finops_kit.ingest.scan import Scan
 from finops_kit.ingest.snapshots import append_dump
 from finops_kit.normalize.aws_cur import plan_aws_cur
+from finops_kit.normalize.azure import plan_azure
 from finops_kit.normalize.focus import plan_focus
 from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
+from finops_kit.normalize.rvtools import is_rvtools
+from finops_kit.sources.azure import ACTUAL, AMORTIZED, data_set
+from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import SourceFile, inspect_file
 from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
 from finops_kit.sources.kubernetes import is_kubernetes
 from finops_kit.sources.layout import Layout, read_layouts
 from finops_kit.sources.parquet import read_columns
+from finops_kit.sources.workbook import open_workbook
 from finops_kit.store import Writer
 
 
@@ -33,20 +39,27 @@ class Opened:
 
     known: Format
     scan: Scan
+    remark: str = ""
 
     def append(self, writer: Writer, mode: Mode, actor: str | None, details: dict[str, Any]) -> FileReport:
         """Append it as one batch."""
+        if self.known.name in OBSERVERS:
+            return append_observed(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
         if self.known.name == "kubernetes":
             return append_dump(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
-        return append_rows(writer, self.scan, self.known, plan_of(self.known, self.scan), mode, actor, details)
+        return append_rows(
+            writer, self.scan, self.known, plan_of(self.known, self.scan, self.remark), mode, actor, details
+        )
 
 
-def plan_of(known: Format, scan: Scan) -> Plan:
+def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
     """The plan by which a file of this format becomes rows."""
     if known.family == "focus":
         return plan_focus(scan.header, scan.types)
     if known.name == "aws-cur":
         return plan_aws_cur(scan.header, scan.types)
+    if known.name in (ACTUAL, AMORTIZED):
+        return plan_azure(known.name, scan.header, scan.types, remark)
     if known.name == "inventory":
         return plan_inventory(known, scan.header, scan.types)
     return plan_reference(known, scan.header, scan.types)
@@ -68,17 +81,45 @@ def open_source(connection: duckdb.DuckDBPyConnection, path: Path, format: str |
         known = _known(forced, scan.columns.names, source)
         if scan.columns.rows == 0:
             raise SourceRefused(f"{source.name} has a header but no rows. Export it again.")
+    elif source.kind == "workbook":
+        known = _workbook(forced, source)
+    elif source.kind == "json" and (observer := _observer(forced, source)):
+        known = observer
     elif source.kind == "json":
         if (forced is not None and forced.name != "kubernetes") or (forced is None and not is_kubernetes(source)):
             expected = forced.title if forced else "a Kubernetes dump"
             raise SourceRefused(f"{source.name} is JSON, but {expected} is expected. Formats: {', '.join(FORMATS)}.")
         known = FORMATS["kubernetes"]
-    elif forced is not None and forced.name == "kubernetes":
-        raise SourceRefused(f"{source.name} is no JSON; {forced.title} is expected.")
+    elif forced is not None and (forced.name == "kubernetes" or forced.name in OBSERVERS):
+        raise SourceRefused(f"{source.name} is text; {forced.title} is expected.")
     else:
         scan.layout, known = _layout(forced, source)
     scan.expected_digest = source.digest()
-    yield Opened(known, scan)
+    remark = ""
+    if known.name in (ACTUAL, AMORTIZED):
+        seen, remark = (known.name, "") if forced else data_set(scan.header, scan.text_rows(), source.name)
+        known = FORMATS[seen]
+    yield Opened(known, scan, remark)
+
+
+def _observer(forced: Format | None, source: SourceFile) -> Format | None:
+    """The inventory format of a JSON file; None where it is no inventory, or another format was asked for."""
+    name = forced.name if forced else recognise_document(source)
+    return FORMATS[name] if name in OBSERVERS and name != "rvtools" else None
+
+
+def _workbook(forced: Format | None, source: SourceFile) -> Format:
+    """The format of a workbook; an RVTools export is known by its tabs."""
+    with open_workbook(source) as book:
+        sheets = book.sheets
+    if forced is not None and forced.name != "rvtools":
+        raise SourceRefused(f"{source.name} is a workbook, but {forced.title} is expected. Save its sheet as CSV.")
+    if not is_rvtools(sheets):
+        raise SourceRefused(
+            f"{source.name} is a workbook in no known format (its sheets are {', '.join(sheets[:6])}). "
+            f"Say what its columns mean with --mapping, or save the sheet as CSV."
+        )
+    return FORMATS["rvtools"]
 
 
 def _known(forced: Format | None, header: Sequence[str], source: SourceFile) -> Format:

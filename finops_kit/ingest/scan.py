@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import duckdb
+import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
+from finops_kit.normalize.exact import as_text
 from finops_kit.normalize.plan import Plan, unique_names
 from finops_kit.sources.control import EXACT, ControlSum, currency_key
 from finops_kit.sources.delimited import DelimitedRows, Reject
@@ -56,6 +58,15 @@ class Scan:
         self.rows = DelimitedRows(self.source, self.layout, self.control)
         self.connection.register(ROWS, self.rows.reader())
         return f"SELECT * FROM {ROWS}"
+
+    def text_rows(self) -> Iterator[pa.RecordBatch]:
+        """All rows as text, ``c0``, ``c1`` ..., for a look at what a file holds before it is taken in."""
+        if self.columns is not None:
+            texts = ", ".join(f"{as_text(f'c{i}', kind)} AS c{i}" for i, kind in enumerate(self.columns.types))
+            scan = scan_sql(self.source, self.columns)
+            yield from self.connection.execute(f"SELECT {texts} FROM ({scan})").to_arrow_reader(100_000)
+        elif self.layout is not None:
+            yield from DelimitedRows(self.source, self.layout).reader()
 
     def close(self) -> None:
         """Let the rows go."""

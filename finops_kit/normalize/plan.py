@@ -121,6 +121,7 @@ class Plan:
     table : the table of the store
     source_system : the format's family; empty for tables that have no such column
     inputs : raw columns and the types they are read as
+    steps : named values between inputs and outputs, each over the inputs and the steps before it
     outputs : target column to SQL over the inputs' names
     extras : (key, SQL of the raw text) of what goes into ``x_Columns``
     rules : further conditions that put a row into quarantine
@@ -137,6 +138,7 @@ class Plan:
     inputs: tuple[Input, ...]
     outputs: dict[str, str]
     extras: tuple[tuple[str, str], ...] = ()
+    steps: tuple[dict[str, str], ...] = ()
     rules: tuple[Rule, ...] = ()
     cost: Input | None = None
     currency: Input | None = None
@@ -169,6 +171,12 @@ class Plan:
         columns.append("source_row")
         return ", ".join(columns)
 
+    def _stepped(self, inner: str) -> str:
+        for step in self.steps:
+            named = ", ".join(f'{sql} AS "{name}"' for name, sql in step.items())
+            inner = f"SELECT *, {named} FROM ({inner})"
+        return inner
+
     def strict_sql(self, scan: str) -> str:
         """All rows, or an error that says :data:`UNREADABLE`."""
         values = [f'{given.strict} AS "{given.name}"' for given in self.inputs]
@@ -176,7 +184,7 @@ class Plan:
             f"CASE WHEN {rule.bad} THEN CAST(error('{UNREADABLE}') AS BOOLEAN) END AS rule_{i}"
             for i, rule in enumerate(self.rules)
         ]
-        inner = f"SELECT raw.*, {', '.join(values)} FROM ({scan}) raw"
+        inner = self._stepped(f"SELECT raw.*, {', '.join(values)} FROM ({scan}) raw")
         if rules:
             checks = " AND ".join(f"rule_{i} IS NULL" for i in range(len(rules)))
             inner = f"SELECT * FROM (SELECT *, {', '.join(rules)} FROM ({inner})) WHERE {checks}"
@@ -201,7 +209,7 @@ class Plan:
             reasons.append(f"WHEN {rule.bad} THEN '{_escaped(rule.reason)}'")
         column = f"CASE {' '.join(cases)} END" if cases else "NULL"
         reason = f"CASE {' '.join(reasons)} END" if reasons else "NULL"
-        inner = f"SELECT raw.*, {values} FROM ({scan}) raw"
+        inner = self._stepped(f"SELECT raw.*, {values} FROM ({scan}) raw")
         return f"SELECT *, {column} AS problem_column, {reason} AS problem FROM ({inner})"
 
     def careful_sql(self, scan: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from finops_kit.errors import ColumnMissing, SourceRefused, UsageError
 from finops_kit.fields import FOCUS_FIELDS, FOCUS_VERSIONS, TABLES
+from finops_kit.sources.azure import ACTUAL, AMORTIZED, SHOWN, find_columns, missing_columns
+from finops_kit.sources.azure import NEEDS as AZURE_NEEDS
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,14 @@ def _required(table: str) -> tuple[str, ...]:
 _FORMATS = (
     *(Format(f"focus-{v}", "focus", "charge", FOCUS_NEEDS, f"FOCUS {v}") for v in FOCUS_VERSIONS),
     Format("aws-cur", "aws-cur", "charge", CUR_NEEDS, "AWS Cost and Usage Report (legacy)"),
+    Format(ACTUAL, "azure", "charge", AZURE_NEEDS, "Azure cost details, actual"),
+    Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
+    Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
+    Format("aws-inventory", "aws", "resource_snapshot", (), "aws ... describe-* JSON"),
+    Format("azure-inventory", "azure", "resource_snapshot", (), "Azure Resource Graph JSON"),
+    Format("gcp-inventory", "gcp", "resource_snapshot", (), "Google Cloud Asset Inventory JSON"),
+    Format("servicenow", "servicenow", "cmdb_item", (), "ServiceNow Table API JSON"),
     Format("inventory", "inventory", "resource_snapshot", ("resource_id", "kind", "observed_at"), "inventory CSV"),
     Format("cmdb", "cmdb", "cmdb_item", _required("cmdb_item"), "CMDB CSV"),
     Format("assets", "assets", "asset", _required("asset"), "on-premises asset register CSV"),
@@ -126,6 +135,8 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS[f"focus-{focus_version(header)}"]
     if have >= {canonical(name) for name in CUR_NEEDS}:
         return FORMATS["aws-cur"]
+    if missing_columns(header) == []:
+        return FORMATS[ACTUAL]
     best: tuple[int, Format] | None = None
     for known in _FORMATS:
         if known.table == "charge" or not known.needs or not have >= {canonical(need) for need in known.needs}:
@@ -166,8 +177,7 @@ def check_header(known: Format, header: Sequence[str], name: str) -> None:
     ------
     ColumnMissing : names the column, the nearest one found and the format that the file looks like
     """
-    have = _have(header)
-    missing = [need for need in known.needs if canonical(need) not in have]
+    missing = _missing(known, header)
     if not missing:
         return
     near = difflib.get_close_matches(missing[0], header, n=1, cutoff=0.5)
@@ -180,8 +190,22 @@ def check_header(known: Format, header: Sequence[str], name: str) -> None:
     )
 
 
+def _missing(known: Format, header: Sequence[str]) -> list[str]:
+    if known.name in (ACTUAL, AMORTIZED):
+        found = find_columns(header)
+        return [SHOWN.get(need, need) for need in known.needs if need not in found]
+    have = _have(header)
+    return [need for need in known.needs if canonical(need) not in have]
+
+
 def refuse_unknown(header: Sequence[str], name: str) -> SourceRefused:
     """The refusal of a header that no format has: what came nearest, and what can be said."""
+    lacks_of_azure = missing_columns(header)
+    if lacks_of_azure:
+        return ColumnMissing(
+            f"{', '.join(map(repr, lacks_of_azure))} {'is' if len(lacks_of_azure) == 1 else 'are'} not in the header "
+            f"of {name}; it looks like {FORMATS[ACTUAL].title}, which cannot be added up without."
+        )
     have = _have(header)
     scores = sorted(((len(have & {canonical(n) for n in f.needs}) / len(f.needs), f) for f in _FORMATS if f.needs),
                     key=lambda pair: -pair[0])  # fmt: skip
