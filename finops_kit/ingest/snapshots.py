@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
+from finops_kit.ingest.observed import EVENTS
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.normalize.kubernetes import observe
+from finops_kit.normalize.kubernetes_events import is_event, read_events
 from finops_kit.sources.files import SourceFile
 from finops_kit.sources.formats import Format
 from finops_kit.sources.kubernetes import read_dump
@@ -41,8 +43,10 @@ def append_dump(
     source.check_unchanged()
     if digest != expected:
         raise SourceRefused(f"{source.name} was changed while it was read. Ingest it again when it is complete.")
-    rows, bad, scopes = observe(dump)
-    if not rows:
+    rows, bad, scopes = observe(dump, skip=is_event)
+    notices = read_events(dump)
+    bad += notices.bad
+    if not rows and not notices.events:
         why = f" ({bad[0]['reason']})" if bad else ""
         raise SourceRefused(f"{source.name}: not one of its {len(dump.objects)} objects can be taken in{why}.")
     said = {**details, "cluster": f"{dump.cluster} ({dump.cluster_from})",
@@ -52,7 +56,10 @@ def append_dump(
         details=said, actor=actor,
     ) as batch:  # fmt: skip
         batch.rows_read = len(dump.objects)
-        batch.insert_arrow("resource_snapshot", pa.Table.from_pylist(rows, schema=_SCHEMA))
+        if rows:
+            batch.insert_arrow("resource_snapshot", pa.Table.from_pylist(rows, schema=_SCHEMA))
+        if notices.events:
+            batch.insert_arrow("platform_event", pa.Table.from_pylist(notices.events, schema=EVENTS))
         if bad:
             names = ("source_row", "column_name", "reason", "raw")
             columns: dict[str, list[Any]] = {name: [one[name] for one in bad] for name in names}

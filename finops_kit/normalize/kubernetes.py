@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -90,11 +90,18 @@ def as_gib(amount: Decimal | None) -> Decimal | None:
         return (amount / _GIB).quantize(_STORED)
 
 
-def observe(dump: Dump) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Scope]]:
-    """The observations of a dump, the objects that cannot be taken in, and what the dump looked at."""
+def observe(
+    dump: Dump, skip: Callable[[Any], bool] | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Scope]]:
+    """The observations of a dump, the objects that cannot be taken in, and what the dump looked at.
+
+    ``skip`` says which objects are no resources.
+    """
     owners = _uids(dump.objects)
     rows, bad = [], []
     for number, one in enumerate(dump.objects, start=1):
+        if skip is not None and skip(one):
+            continue
         try:
             rows.append({**_row(one, dump, owners), "source_row": number})
         except UnreadableError as error:
@@ -162,8 +169,6 @@ def _row(one: Any, dump: Dump, uids: dict[tuple[str, str, str], str]) -> dict[st
     if not isinstance(one, dict) or not isinstance(one.get("metadata"), dict):
         raise UnreadableError("metadata", "no Kubernetes object: it has no metadata")
     kind, meta, spec, status = _kind(one), one["metadata"], _dict(one, "spec"), _dict(one, "status")
-    if kind == "Event":
-        raise UnreadableError("kind", "an Event is no resource")
     name = _text(meta.get("name"))
     if name is None and not meta.get("uid"):
         raise UnreadableError("metadata.name", "the object has neither a name nor a uid")

@@ -39,7 +39,7 @@ class SourceFile:
     size : bytes on disk
     modified_ns : its modification time, to notice a change under way
     packing : ``plain``, ``gzip``
-    kind : ``parquet``, ``json`` or ``text``
+    kind : ``parquet``, ``json``, ``workbook`` or ``text``
     head : the first bytes of its content, unpacked
     """
 
@@ -166,7 +166,11 @@ def _kind_of(head: bytes, name: str) -> str:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise SourceRefused(f"{name} is UTF-16 text; UTF-8 is expected. Save it as UTF-8.")
     if head[:4] == b"PK\x03\x04":
-        raise SourceRefused(f"{name} is a zip archive or a workbook. Unpack it, or save the sheet as CSV.")
+        if b"xl/" in head[:65_536] or b"[Content_Types].xml" in head[:65_536]:
+            return "workbook"
+        raise SourceRefused(
+            f"{name} is a zip archive or a workbook that cannot be read here. Unpack it, or save the sheet as CSV."
+        )
     if b"\0" in head:
         raise SourceRefused(f"{name} is binary (it holds NUL bytes); text, gzipped text or Parquet is expected.")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()

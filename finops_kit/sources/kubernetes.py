@@ -23,6 +23,10 @@ MAX_BYTES = 512 << 20
 OBSERVED_AT, CLUSTER = "finops-kit/observed-at", "finops-kit/cluster"
 #: labels of nodes that name their cluster
 _CLUSTER_LABELS = (CLUSTER, "alpha.eksctl.io/cluster-name", "kubernetes.azure.com/cluster", "cluster", "cluster_name")
+#: how the OpenShift Insights operator lays out its archive
+_INSIGHTS = re.compile(
+    r".*?/(?P<root>[^/]+)/(?:config/(?:pod|node|persistentvolumes|machines?ets?)|events|machinesets)/.+\.json(?:\.gz)?$"
+)
 _STAMPED = re.compile(r"^(?P<cluster>.+?)_(?P<at>\d{4}-\d{2}-\d{2}T\d{2}:?\d{2}(?::?\d{2})?Z)$")
 
 
@@ -51,6 +55,7 @@ def is_kubernetes(source: SourceFile) -> bool:
     head = source.head[:262_144].decode("utf-8", errors="replace")
     return bool(
         (re.search(r'"items"\s*:\s*\[', head) and re.search(r'"(metadata|kind|apiVersion)"', head))
+        or (re.search(r'"items"\s*:\s*\[', head) and '"lastTimestamp"' in head and '"reason"' in head)
         or ('"metadata"' in head and re.search(r'"(spec|status|apiVersion)"', head))
     )  # fmt: skip
 
@@ -80,7 +85,7 @@ def read_dump(source: SourceFile) -> tuple[Dump, str]:
     except (ValueError, RecursionError) as error:
         raise SourceRefused(f"{source.name} is no readable JSON ({str(error)[:120]}). Dump it again.") from error
     objects, is_list = _objects(whole)
-    if not any(isinstance(one, dict) and isinstance(one.get("metadata"), dict) for one in objects):
+    if not any(isinstance(one, dict) and (isinstance(one.get("metadata"), dict) or "reason" in one) for one in objects):
         raise SourceRefused(f"{source.name} holds no Kubernetes object (none has metadata). Is it another export?")
     metadata = whole.get("metadata") if isinstance(whole, dict) else None
     metadata = metadata if isinstance(metadata, dict) else {}
@@ -157,6 +162,8 @@ def _cluster(source: SourceFile, metadata: dict[str, Any], objects: list[Any]) -
     stamped = _STAMPED.match(_stem(source.path))
     if stamped:
         return stamped["cluster"], "the file's name"
+    if archive := _INSIGHTS.match(source.path.absolute().as_posix()):
+        return archive["root"], "name of the archive's folder"
     return source.path.absolute().parent.name or "cluster", "name of the folder"
 
 
