@@ -316,7 +316,9 @@ def test_only_the_newest_delivery_is_current_and_all_are_in_the_history(prepared
     assert row["n"] == 4 and Decimal(str(row["billed"])) == Decimal("31.5")  # batch 6: 4 x 6 + 1.25 x (0+1+2+3)
     (row,) = ask(prepared, "SELECT count(*) AS n, count(DISTINCT batch_id) AS batches FROM charge_history")
     assert row == {"n": 24, "batches": 6}
-    (row,) = ask(prepared, "FROM charge_history SELECT recorded_at, batch_id, source_file, source_row LIMIT 1")
+    (row,) = ask(
+        prepared, "FROM charge_history SELECT recorded_at, batch_id, source_file, source_row ORDER BY ALL LIMIT 1"
+    )
     assert str(row["recorded_at"]).endswith("Z") and row["source_file"] == "bill-1.csv"
 
 
