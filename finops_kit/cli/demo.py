@@ -80,6 +80,6 @@ def _take_in_and_publish(setting: Setting, folder: Path, files: list[Path], resu
         click.echo(f"Look at:  {workspace.reports / 'index.html'}")
         click.echo("Serve it: make serve, or finops serve (http://127.0.0.1:8866)")
         click.echo('Ask it:   finops sql "FROM charge SELECT ServiceName, sum(EffectiveCost) GROUP BY 1"')
-        click.echo("Trace it: finops trace leadership.total        Prove it: finops verify")
+        click.echo("Trace it: finops trace leadership.grand_total        Prove it: finops verify")
         click.echo("Your own: finops --workspace data/house init, then finops --workspace data/house ingest BILL.csv")
     return 3 if counted["refused"] else 0

@@ -13,7 +13,7 @@ Examples:
   finops trace                                    what can be traced
   finops trace effective_cost --period 2026-03
   finops trace effective_cost --filter service=payments --filter team=core
-  finops trace finance.total --period 2026-03     a figure as it stands on a page: perspective.figure
+  finops trace finance.grand_total --period 2026-03   a figure of a page: perspective.figure
   finops trace unallocated_cost --limit 0 --json  all lines, for a program
   finops trace finance.total --prove proof.zip    for a third party, who checks it without the store
 """
@@ -179,4 +179,4 @@ def _list_measures(setting: Setting) -> None:
         return
     click.echo(text_table(["measure", "what it is", "sums"], [[m.name, m.title, m.column] for m in MEASURES.values()]))
     click.echo(f"\nFilters: {', '.join(sorted(SCOPE_COLUMNS))}")
-    click.echo("A figure of a page is named perspective.figure, such as finance.total.")
+    click.echo("A figure of a page is named perspective.figure, such as finance.grand_total.")

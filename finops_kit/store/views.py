@@ -71,6 +71,6 @@ def create_views(connection: duckdb.DuckDBPyConnection, data: Path | None = None
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise StoreError(
             f"The store lacks what this version of finops reads ({str(error).splitlines()[0]}). "
-            "It was made by another version, or somebody changed it: ingest its files into a new workspace, or restore it."
+            "Another version made it, or somebody changed it: ingest its files into a new workspace, or restore it."
         ) from error
     return tuple(views)
