@@ -15,7 +15,7 @@ Examples:
   finops trace effective_cost --filter service=payments --filter team=core
   finops trace finance.grand_total --period 2026-03   a figure of a page: perspective.figure
   finops trace unallocated_cost --limit 0 --json  all lines, for a program
-  finops trace finance.total --prove proof.zip    for a third party, who checks it without the store
+  finops trace finance.grand_total --prove proof.zip   for a third party, who checks it without the store
 """
 
 
