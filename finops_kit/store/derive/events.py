@@ -9,6 +9,9 @@ from __future__ import annotations
 from finops_kit.store.derive.rules import DIMENSIONS
 from finops_kit.store.lake import LAKE
 
+# Conditions on the lake's tables are written so that they are not pushed into its scans: there each one costs a pass
+# over the statistics of every file that the catalogue knows, more than these small tables cost to read.
+
 #: labels by which the large platforms name the group that a node belongs to
 NODE_GROUP_LABELS = (
     "eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool", "kubernetes.azure.com/agentpool", "agentpool",
@@ -27,6 +30,12 @@ _CHANGED = """
           FROM live_run WHERE len(changes) > 0)
 """
 
+#: what the platform says when something scales
+NOTICE_REASONS = (
+    "ScalingReplicaSet", "SuccessfulRescale", "TriggeredScaleUp", "ScaledUpGroup", "ScaleDown", "ScaleDownEmpty",
+)  # fmt: skip
+_reasons = ", ".join(f"'{reason}'" for reason in NOTICE_REASONS)
+
 _group = "coalesce(" + ", ".join(f"tags['{label}']" for label in NODE_GROUP_LABELS) + ")"
 
 #: nodes of each cluster, and of each node group that labels name, at every complete look at them
@@ -40,7 +49,7 @@ _NODES = f"""
         SELECT DISTINCT member.resource_id, member.kind, member.cluster, source_system, scope, o.observed_at
         FROM (SELECT DISTINCT resource_id, kind, cluster, source_system, scope FROM node
               WHERE resource_id IS NOT NULL) member
-        JOIN {LAKE}.observation_scope o USING (source_system, scope) WHERE o.complete
+        JOIN {LAKE}.observation_scope o USING (source_system, scope) WHERE coalesce(o.complete, false)
     ), counted AS (
         SELECT look.resource_id, look.kind, look.cluster, look.source_system, look.scope, look.observed_at,
             count(node.first_seen_at) AS nodes
@@ -76,8 +85,7 @@ SCALING_NOTICE = f"""
                 reason, message, reported_by,
                 regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair
             FROM {LAKE}.platform_event
-            WHERE reason IN ('ScalingReplicaSet', 'SuccessfulRescale', 'TriggeredScaleUp', 'ScaledUpGroup', 'ScaleDown',
-                             'ScaleDownEmpty')))
+            WHERE list_contains([{_reasons}], reason)))
 """
 
 #: the newest notice that names the new value and lies in the window narrows it; any other in it gives the cause only

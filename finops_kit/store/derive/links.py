@@ -19,7 +19,7 @@ LINK_RULE = "1"
 BILLED_KINDS = ("machine", "vm", "instance", "server", "disk", "database", "cache", "broker", "node")
 #: decimals of a share; the shares of a charge sum to exactly 1
 SHARE_SCALE = 9
-#: decimals that a part of a cost is rounded to; the last part takes what is left, to the last decimal of the cost
+#: decimals that a part of a large cost is rounded to
 PART_SCALE = 12
 
 _billed = ", ".join(f"'{kind}'" for kind in BILLED_KINDS)
@@ -83,50 +83,78 @@ _JOINED = f"""
 
 _from = 'greatest("ChargePeriodStart", first_seen_at)'
 _to = 'least("ChargePeriodEnd", carried_to)'
-_BY_CHARGE = 'PARTITION BY batch_id, source_row, "BillingPeriodStart"'
-
 _LINK_OUT = f"""batch_id, source_row, source_system, resource_id, first_seen_at AS valid_from, carried_to AS valid_to,
         CASE WHEN {_to} <= last_seen_at THEN 'observed' ELSE 'carried' END AS quality,
-        greatest(epoch_us({_to} - {_from}), 0)::DECIMAL(38, 6) / 1000000 AS overlap_seconds, share,
+        greatest(epoch_us({_to} - {_from}), 0) / 1000000 AS overlap_seconds, share,
         CASE WHEN way <> 'resource id' THEN way WHEN "ResourceId" = resource_id THEN 'same id'
              WHEN lower("ResourceId") = lower(resource_id) THEN 'same id in another case'
              ELSE 'same id in another form' END AS method,
         '{LINK_RULE}' AS rule_version, "BilledCost", "EffectiveCost", "BillingCurrency", "ResourceId",
         "BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd\""""
 
-#: parts of one charge: shares by overlap in whole units of 10^-9, the largest remainders rounded up first
-_PARTS = f"""
-    WITH overlap AS (
-        SELECT *, epoch_us({_to} - {_from})::HUGEINT AS part FROM ({_JOINED} AND NOT ({_CONTAINED}))
+_PERIOD = '"ChargePeriodStart", "ChargePeriodEnd"'
+_BY_PERIOD = f"PARTITION BY resource_key, {_PERIOD}"
+
+#: how a resource's time is split where a charge spans several states. It depends on the resource and the time only, so
+#: it is computed once for all charges of both: shares by overlap in whole units of 10^-9, the largest remainders
+#: rounded up first; ``share_before`` is the sum of the earlier shares
+LINK_SPLIT = f"""
+    WITH period AS (
+        SELECT DISTINCT k.resource_key, {_PERIOD}
+        FROM charge JOIN charge_key k ON k.charge_resource_id = "ResourceId"
+    ), overlap AS (
+        SELECT c.*, {_STATE_COLUMNS}, epoch_us({_to} - {_from})::HUGEINT AS part
+        FROM period c JOIN link_state s ON s.resource_key = c.resource_key AND {_OVERLAPS} AND NOT ({_CONTAINED})
     ), whole AS (
-        SELECT *, sum(part) OVER w AS total, count(*) OVER w AS parts FROM overlap WINDOW w AS ({_BY_CHARGE})
+        SELECT *, sum(part) OVER ({_BY_PERIOD}) AS total FROM overlap
     ), floored AS (
-        SELECT *, part * 1000000000 // total AS units, part * 1000000000 % total AS remainder FROM whole
+        SELECT * EXCLUDE (part, total), (part * 1000000000 // total)::BIGINT AS units,
+            part * 1000000000 % total AS remainder
+        FROM whole
     ), settled AS (
-        SELECT *, units + CASE WHEN row_number() OVER ({_BY_CHARGE} ORDER BY remainder DESC, first_seen_at)
-                <= 1000000000 - sum(units) OVER ({_BY_CHARGE}) THEN 1 ELSE 0 END AS settled_units,
-            row_number() OVER ({_BY_CHARGE} ORDER BY first_seen_at DESC) = 1 AS is_last
+        SELECT * EXCLUDE (units, remainder),
+            units + CASE WHEN row_number() OVER ({_BY_PERIOD} ORDER BY remainder DESC, first_seen_at)
+                <= 1000000000 - sum(units) OVER ({_BY_PERIOD}) THEN 1 ELSE 0 END AS units
         FROM floored
-    ), shared AS (
-        SELECT *, (settled_units::DECIMAL(18, 0) * 0.000000001)::DECIMAL(10, {SHARE_SCALE}) AS share FROM settled
-    ), costed AS (
-        SELECT *, round("BilledCost"::DECIMAL(28, {PART_SCALE}) * share, {PART_SCALE})::DECIMAL(38, 24) AS billed_part,
-            round("EffectiveCost"::DECIMAL(28, {PART_SCALE}) * share, {PART_SCALE})::DECIMAL(38, 24) AS effective_part
-        FROM shared
+    ), running AS (
+        SELECT *, sum(units) OVER ({_BY_PERIOD} ORDER BY first_seen_at)::BIGINT AS units_so_far FROM settled
     )
-    SELECT * EXCLUDE (billed_part, effective_part) REPLACE (
-        CASE WHEN is_last THEN "BilledCost" - (sum(billed_part) OVER w - billed_part)
-             ELSE billed_part END::DECIMAL(38, 24) AS "BilledCost",
-        CASE WHEN is_last THEN "EffectiveCost" - (sum(effective_part) OVER w - effective_part)
-             ELSE effective_part END::DECIMAL(38, 24) AS "EffectiveCost")
-    FROM costed WINDOW w AS ({_BY_CHARGE})
+    SELECT * EXCLUDE (units, units_so_far), (units * 0.000000001)::DECIMAL(10, {SHARE_SCALE}) AS share,
+        ((units_so_far - units) * 0.000000001)::DECIMAL(10, {SHARE_SCALE}) AS share_before
+    FROM running
+"""
+
+
+def _part(cost: str) -> str:
+    """The part of a cost: what has been given out up to its share, less what had been before; sums exactly.
+
+    A cost below 10,000 is multiplied at its full scale, a larger one at ``PART_SCALE`` decimals; what rounding leaves
+    falls to the last part.
+    """
+
+    def up_to(share: str) -> str:
+        return f"""CASE WHEN abs({cost}) < 10000 THEN ({cost}::DECIMAL(28, 24) * {share})::DECIMAL(38, 24)
+            ELSE round({cost}::DECIMAL(28, {PART_SCALE}) * {share}, {PART_SCALE})::DECIMAL(38, 24) END"""
+
+    ends = f"(share_before + share)::DECIMAL(10, {SHARE_SCALE})"
+    return f"""(CASE WHEN share_before + share = 1 THEN {cost} ELSE {up_to(ends)} END
+        - CASE WHEN share_before = 0 THEN 0::DECIMAL(38, 24) ELSE {up_to("share_before")} END)"""
+
+
+_PARTS = f"""
+    SELECT {_CHARGE_COLUMNS}, {_STATE_COLUMNS}, share, share_before
+    FROM charge c JOIN charge_key k ON k.charge_resource_id = c."ResourceId"
+    JOIN link_split s ON s.resource_key = k.resource_key AND s."ChargePeriodStart" = c."ChargePeriodStart"
+        AND s."ChargePeriodEnd" = c."ChargePeriodEnd"
 """
 
 #: one row per charge and state; most charges lie in one state and are taken whole, without any sorting
 CHARGE_LINK = f"""
     SELECT {_LINK_OUT} FROM (SELECT *, 1::DECIMAL(10, {SHARE_SCALE}) AS share FROM ({_JOINED} AND {_CONTAINED}))
     UNION ALL BY NAME
-    SELECT {_LINK_OUT} FROM ({_PARTS})
+    SELECT {_LINK_OUT} FROM (
+        SELECT * REPLACE ({_part('"BilledCost"')}::DECIMAL(38, 24) AS "BilledCost",
+                          {_part('"EffectiveCost"')}::DECIMAL(38, 24) AS "EffectiveCost") FROM ({_PARTS}))
 """
 
 #: current charges that no state stands behind, each with its reason
@@ -216,6 +244,7 @@ LINK_VIEWS = {
     "resource_key": RESOURCE_KEY,
     "link_state": LINK_STATE,
     "charge_key": _CHARGE_KEY,
+    "link_split": LINK_SPLIT,
     "charge_link": CHARGE_LINK,
     "unlinked_charge": UNLINKED_CHARGE,
     "unbilled_interval": UNBILLED_INTERVAL,
