@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused
+from finops_kit.ingest.locations import locate
 from finops_kit.ingest.recognise import open_source
 from finops_kit.ingest.report import REFUSED, UNCHANGED, FileReport, IngestReport
 from finops_kit.normalize.exact import prepare
 from finops_kit.settings import Workspace
-from finops_kit.sources.files import expand_path, group_reports, report_of
+from finops_kit.sources.files import group_reports, report_of
 from finops_kit.sources.formats import find_format
 from finops_kit.store import Writer, open_writer
 
@@ -24,19 +26,24 @@ Progress = Callable[[str], None]
 
 @dataclass
 class _Group:
-    """The part files of one report, and which periods its earlier parts have delivered already."""
+    """The part files of one report, and which accounts and periods its earlier parts have delivered already."""
 
     delivered: set[tuple[str, Any]] = field(default_factory=set)
-    continues: bool = False
 
     def mode(self, account: str, period: Any) -> str:
         """``append`` once an earlier part of the report delivered the same account and period."""
         key = (account, period)
-        if self.continues or key in self.delivered:
-            self.delivered.add(key)
+        if key in self.delivered:
             return "append"
         self.delivered.add(key)
         return "replace"
+
+    def take_from(self, writer: Writer, batch_id: str) -> None:
+        """A part that was stored before has delivered its accounts and periods already."""
+        found = writer.connection.execute(
+            "SELECT billing_account_id, period_start FROM lake.delivery WHERE batch_id = ?", [batch_id]
+        ).fetchall()
+        self.delivered |= set(found)
 
 
 def ingest_paths(
@@ -67,70 +74,87 @@ def ingest_paths(
     """
     if format is not None:
         find_format(format)
-    report = IngestReport()
-    with open_writer(workspace) as writer:
-        prepare(writer.connection)
-        writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
+    found: list[tuple[str, list[Path], str]] = []
+    names: dict[Path, str] = {}
+    done: dict[Path, list[FileReport]] = {}
+    with ExitStack() as unpacked, open_writer(workspace) as writer:
         for given in paths:
             try:
-                found = expand_path(given)
+                files = unpacked.enter_context(locate(given, workspace.root / "spill"))
+                found.append((str(given), [one.path for one in files], ""))
+                names |= {one.path: one.name for one in files}
             except SourceRefused as error:
-                report.files.append(FileReport(str(given), status=REFUSED, reason=str(error)))
-                continue
-            walked = Path(given).expanduser().is_dir()
-            reports = list(_ingest_files(writer, found, format, actor, progress, walked))
-            if walked and all(one.status == REFUSED and not one.format for one in reports):
-                reason = f"{given} holds no file in a known format ({len(reports)} looked at). {reports[0].reason}"
-                reports = [FileReport(str(given), status=REFUSED, reason=reason)]
-            report.files.extend(reports)
-        report.store_version = writer.version()
-    return report
+                found.append((str(given), [], str(error)))
+        walked = {path for given, files, _ in found for path in files if str(path) != str(Path(given).expanduser())
+                  and names[path] != "stdin"}  # fmt: skip
+        prepare(writer.connection)
+        writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
+        for group in group_reports([path for _, files, _ in found for path in files]):
+            for path, one in zip(group, _ingest_group(writer, group, names, format, actor, progress), strict=True):
+                one.walked = path in walked
+                done.setdefault(path, []).append(one)
+        version = writer.version()
+    reports: list[FileReport] = []
+    for name, files, refusal in found:
+        if refusal:
+            reports.append(FileReport(name, status=REFUSED, reason=refusal))
+        else:
+            reports.extend(_of_one_path(name, [done[path].pop(0) for path in files]))
+    return IngestReport(reports, version)
 
 
-def _ingest_files(
-    writer: Writer, found: list[Path], format: str | None, actor: str | None, progress: Progress | None, walked: bool
-) -> Iterable[FileReport]:
-    for group in group_reports(found):
-        yield from _ingest_group(writer, group, format, actor, progress, walked)
+def _of_one_path(name: str, reports: list[FileReport]) -> list[FileReport]:
+    """The reports of one PATH; a directory in which nothing is in a known format is refused as a whole."""
+    if all(one.walked and one.status == REFUSED and not one.format for one in reports):
+        reason = f"{name} holds no file in a known format ({len(reports)} looked at). {reports[0].reason}"
+        return [FileReport(name, status=REFUSED, reason=reason)]
+    return reports
 
 
 def _ingest_group(
-    writer: Writer, paths: list[Path], format: str | None, actor: str | None, progress: Progress | None, walked: bool
-) -> Iterable[FileReport]:
+    writer: Writer,
+    paths: list[Path],
+    names: dict[Path, str],
+    format: str | None,
+    actor: str | None,
+    progress: Progress | None,
+) -> Iterator[FileReport]:
     group = _Group()
     again = len(paths) > 1 and _is_redelivered(writer, paths)
     for path in paths:
         if progress:
-            progress(f"ingest {path}")
-        one = FileReport(str(path), walked=walked)
+            progress(f"ingest {names[path]}")
+        one = FileReport(names[path])
         try:
-            with open_source(writer.connection, path, format) as opened:
+            with open_source(writer.connection, path, format, names[path]) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
                     seen = None if again else writer.seen(opened.scan.expected_digest)
                     if seen:
                         one = _unchanged(one, seen)
-                        group.continues = True
+                        group.take_from(writer, seen["batch_id"])
                     else:
-                        details = {"report": report[0], "part": report[1]} if (report := report_of(path)) else {}
+                        part = report_of(Path(names[path]))
+                        details = {"report": part[0], "part": part[1]} if part else {}
                         one = opened.append(writer, group.mode, actor, details)
-                        one.walked = walked
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)
         except FinopsError:
             raise
         except duckdb.Error as error:
             one.status = REFUSED
-            one.reason = f"{path} could not be stored ({str(error).splitlines()[0][:200]}). The store is as it was."
+            why = str(error).splitlines()[0][:200]
+            one.reason = f"{names[path]} could not be stored ({why}). The store is as it was."
         yield one
 
 
 def _is_redelivered(writer: Writer, paths: list[Path]) -> bool:
     """Whether a report of several parts comes again with other content, so that its unchanged parts count again too.
 
-    A part that was not stored yet, beside parts that were, is the rest of an ingest that was broken off.
+    A part that was not stored yet, beside parts that were, is the rest of an ingest that was broken off, unless a
+    file of that name was: then it is a new delivery, and storing its unchanged parts again is right, never too much.
     """
-    changed = False
+    changed, stored = False, False
     for path in paths:
         try:
             with path.open("rb") as stream:
@@ -138,12 +162,13 @@ def _is_redelivered(writer: Writer, paths: list[Path]) -> bool:
         except OSError:
             return False
         if writer.seen(digest):
+            stored = True
             continue
         row = writer.connection.execute(
-            "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND source_file = ?", [str(path)]
+            "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND parse_filename(source_file) = ?", [path.name]
         ).fetchone()
         changed = changed or bool(row and row[0])
-    return changed
+    return changed and stored
 
 
 def _unchanged(one: FileReport, seen: dict[str, Any]) -> FileReport:

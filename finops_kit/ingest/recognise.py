@@ -66,14 +66,16 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
 
 
 @contextmanager
-def open_source(connection: duckdb.DuckDBPyConnection, path: Path, format: str | None) -> Iterator[Opened]:
+def open_source(
+    connection: duckdb.DuckDBPyConnection, path: Path, format: str | None, name: str | None = None
+) -> Iterator[Opened]:
     """Look at a file, name its format, hash it.
 
     Raises
     ------
     SourceRefused : it is no file, cannot be read, or is in no known format
     """
-    source = inspect_file(path)
+    source = inspect_file(path, name)
     forced = find_format(format) if format else None
     scan = Scan(connection, source, "")
     if source.kind == "parquet":

@@ -1,8 +1,8 @@
 """Azure Resource Graph answers to observations.
 
-Source: Azure Resource Graph, table ``Resources`` (``az graph query``, the REST answer, or the rows alone); properties
-as the resource providers Microsoft.Compute, Microsoft.Sql and Microsoft.Network document them. An answer that says it was
-not cut is a whole look at every kind in every subscription that it names; rows alone are not.
+Source: Azure Resource Graph, table ``Resources`` (``az graph query``, the REST answer, or the rows alone);
+properties as the resource providers Microsoft.Compute, Microsoft.Sql and Microsoft.Network document them. An answer
+that says it was not cut is a whole look at every kind in every subscription that it names; rows alone are not.
 """
 
 from __future__ import annotations
