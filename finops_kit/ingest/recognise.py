@@ -19,6 +19,7 @@ from finops_kit.ingest.snapshots import append_dump
 from finops_kit.normalize.aws_cur import plan_aws_cur
 from finops_kit.normalize.azure import plan_azure
 from finops_kit.normalize.focus import plan_focus
+from finops_kit.normalize.gcp import plan_gcp
 from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
@@ -26,8 +27,10 @@ from finops_kit.sources.azure import ACTUAL, AMORTIZED, data_set
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import SourceFile, inspect_file
 from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
+from finops_kit.sources.jsonlines import read_layout
 from finops_kit.sources.kubernetes import is_kubernetes
 from finops_kit.sources.layout import Layout, read_layouts
+from finops_kit.sources.nested import flat_columns
 from finops_kit.sources.parquet import read_columns
 from finops_kit.sources.workbook import open_workbook
 from finops_kit.store import Writer
@@ -60,6 +63,8 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
         return plan_aws_cur(scan.header, scan.types)
     if known.name in (ACTUAL, AMORTIZED):
         return plan_azure(known.name, scan.header, scan.types, remark)
+    if known.name == "gcp-billing":
+        return plan_gcp(scan.header, scan.types)
     if known.name == "inventory":
         return plan_inventory(known, scan.header, scan.types)
     return plan_reference(known, scan.header, scan.types)
@@ -80,11 +85,13 @@ def open_source(
     scan = Scan(connection, source, "")
     if source.kind == "parquet":
         scan.columns = read_columns(connection, source)
-        known = _known(forced, scan.columns.names, source)
+        known = _known(forced, [column.name for column in flat_columns(scan.header, scan.types)], source)
         if scan.columns.rows == 0:
             raise SourceRefused(f"{source.name} has a header but no rows. Export it again.")
     elif source.kind == "workbook":
         known = _workbook(forced, source)
+    elif source.kind == "json" and (layout := _json_bill(forced, source)):
+        scan.layout, known = layout, FORMATS["gcp-billing"]
     elif source.kind == "json" and (observer := _observer(forced, source)):
         known = observer
     elif source.kind == "json":
@@ -102,6 +109,20 @@ def open_source(
         seen, remark = (known.name, "") if forced else data_set(scan.header, scan.text_rows(), source.name)
         known = FORMATS[seen]
     yield Opened(known, scan, remark)
+
+
+def _json_bill(forced: Format | None, source: SourceFile) -> Layout | None:
+    """The columns of a bill in JSON lines; None where the file is something else."""
+    if forced is not None and forced.name != "gcp-billing":
+        return None
+    layout = read_layout(source)
+    if layout is None:
+        return None
+    if forced is not None:
+        check_header(forced, layout.header, source.name)
+        return layout
+    found = recognise_header(layout.header)
+    return layout if found is not None and found.name == "gcp-billing" else None
 
 
 def _observer(forced: Format | None, source: SourceFile) -> Format | None:

@@ -14,6 +14,7 @@ from finops_kit.normalize.plan import Plan, unique_names
 from finops_kit.sources.control import EXACT, ControlSum, currency_key
 from finops_kit.sources.delimited import DelimitedRows, Reject
 from finops_kit.sources.files import SourceFile
+from finops_kit.sources.jsonlines import JsonRows
 from finops_kit.sources.layout import Layout
 from finops_kit.sources.parquet import ParquetColumns, scan_sql
 
@@ -30,7 +31,7 @@ class Scan:
         self.expected_digest = digest
         self.layout: Layout | None = None
         self.columns: ParquetColumns | None = None
-        self.rows: DelimitedRows | None = None
+        self.rows: DelimitedRows | JsonRows | None = None
         self.control: ControlSum | None = None
 
     @property
@@ -55,7 +56,8 @@ class Scan:
             currency = plan.currency.raw if plan.currency and plan.currency.raw else None
             credits = plan.credits.raw if plan.credits and plan.credits.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits)
-        self.rows = DelimitedRows(self.source, self.layout, self.control)
+        rows = JsonRows if self.source.kind == "json" else DelimitedRows
+        self.rows = rows(self.source, self.layout, self.control)
         self.connection.register(ROWS, self.rows.reader())
         return f"SELECT * FROM {ROWS}"
 

@@ -48,6 +48,12 @@ CUR_NEEDS = (
     "lineItem/UsageEndDate", "bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate", "bill/PayerAccountId",
 )  # fmt: skip
 
+#: the same for Google's billing export
+GCP_NEEDS = (
+    "billing_account_id", "cost", "currency", "usage_start_time", "usage_end_time", "invoice.month",
+    "service.description",
+)  # fmt: skip
+
 
 def _required(table: str) -> tuple[str, ...]:
     return tuple(f.name for f in TABLES[table].fields if f.required and f.name not in ("batch_id", "source_row"))
@@ -58,6 +64,7 @@ _FORMATS = (
     Format("aws-cur", "aws-cur", "charge", CUR_NEEDS, "AWS Cost and Usage Report (legacy)"),
     Format(ACTUAL, "azure", "charge", AZURE_NEEDS, "Azure cost details, actual"),
     Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
+    Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
     Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
     Format("aws-inventory", "aws", "resource_snapshot", (), "aws ... describe-* JSON"),
@@ -135,6 +142,8 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS[f"focus-{focus_version(header)}"]
     if have >= {canonical(name) for name in CUR_NEEDS}:
         return FORMATS["aws-cur"]
+    if have >= {canonical(name) for name in GCP_NEEDS}:
+        return FORMATS["gcp-billing"]
     if missing_columns(header) == []:
         return FORMATS[ACTUAL]
     best: tuple[int, Format] | None = None

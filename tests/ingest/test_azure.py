@@ -156,7 +156,8 @@ def test_days_as_azure_and_its_portals_write_them(store, write, day):
     ingest_paths(store, [write("a.csv", bill({"Date": day, "BillingPeriodStartDate": "",
                                                "BillingPeriodEndDate": ""}))])  # fmt: skip
     assert one(store, '"ChargePeriodStart", "BillingPeriodStart", "BillingPeriodEnd"') == (
-        datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC))  # fmt: skip
+        datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC),
+        datetime(2026, 10, 1, tzinfo=UTC))  # fmt: skip
 
 
 GERMAN = {"Date": "Datum", "CostInBillingCurrency": "Kosten (CostInBillingCurrency)", "BillingCurrencyCode": "Währung",

@@ -1,0 +1,134 @@
+"""Google Cloud's billing export: credits of every kind, cost types, and the three ways it is exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal as D
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests_ingest import ask
+
+from finops_kit.ingest import ingest_paths
+
+ROW: dict[str, Any] = {
+    "billing_account_id": "01AB-02CD", "service": {"id": "6F81", "description": "Compute Engine"},
+    "sku": {"id": "CF4E", "description": "N2 Core"}, "usage_start_time": "2026-08-31 23:00:00 UTC",
+    "usage_end_time": "2026-09-01 00:00:00 UTC", "project": {"id": "shop-1", "name": "Shop"},
+    "labels": [{"key": "team", "value": "core"}], "location": {"region": "europe-west3", "zone": "europe-west3-a"},
+    "cost": 1.25, "currency": "EUR", "usage": {"amount": 3600, "unit": "seconds", "amount_in_pricing_units": 1,
+                                               "pricing_unit": "hour"},
+    "credits": [], "invoice": {"month": "202609"}, "cost_type": "regular", "cost_at_list": 1.5,
+    "resource": {"name": "projects/shop-1/instances/vm-1"},
+}  # fmt: skip
+TRIAL = {"name": "Trial", "amount": -0.25, "full_name": None, "id": "t", "type": "PROMOTION"}
+
+
+def line(**change: Any) -> str:
+    return json.dumps({**ROW, **change})
+
+
+def flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in found.items():
+        out |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return out
+
+
+def table(*rows: dict[str, Any], lists=json.dumps, points: str = ".") -> str:
+    out = io.StringIO(newline="")
+    names = list(flat(ROW))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([name.replace(".", points) for name in names])
+    for row in rows:
+        values = flat({**ROW, **row})
+        writer.writerow([lists(values[n]) if isinstance(values[n], list) else values[n] for n in names])
+    return out.getvalue()
+
+
+def test_a_row_is_stored_column_by_column(store, write):
+    report = ingest_paths(store, [write("a.json", line(credits=[TRIAL]) + "\n")])
+    assert (report.files[0].format, report.files[0].control_totals) == ("gcp-billing", {"EUR": D(1)})
+    assert ask(store, 'SELECT "BilledCost", "EffectiveCost", "ContractedCost", "ListCost", "PricingQuantity", '
+                      '"ConsumedQuantity", "PricingUnit", "ChargeCategory", "PricingCategory" FROM charge') == [
+        (D(1), D(1), D("1.25"), D("1.5"), D(1), D(3600), "hour", "Usage", "Standard")]  # fmt: skip
+    assert ask(store, 'SELECT "BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "Tags", "SubAccountId", '
+                      '"ResourceName", "ServiceName", "ServiceCategory", source_system FROM charge') == [
+        (datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 8, 31, 23, tzinfo=UTC),
+         {"team": "core"}, "shop-1", "vm-1", "Compute Engine", "Compute", "gcp")]  # fmt: skip
+
+
+@pytest.mark.parametrize("lists", [json.dumps, repr])
+@pytest.mark.parametrize("points", [".", "_"])
+def test_flattened_text_with_json_or_python_lists(store, write, lists, points):
+    rows = [{"credits": [TRIAL, {**TRIAL, "amount": -2.32e-9}]}, {"labels": []}, {}]
+    report = ingest_paths(store, [write("a.csv", table(*rows, lists=lists, points=points))]).files[0]
+    assert report.control_totals == {"EUR": D("3.75") - D("0.25") - D("2.32E-9")}
+    assert ask(store, 'SELECT "BilledCost", "Tags" FROM charge ORDER BY source_row') == [
+        (D("0.99999999768"), {"team": "core"}), (D("1.25"), {}), (D("1.25"), {"team": "core"})]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "category", "kind"),
+    [
+        ({"cost_type": "tax", "cost": 0.19}, "Tax", None),
+        ({"cost_type": "rounding_error", "cost": 0.000001}, "Adjustment", None),
+        ({"cost_type": "adjustment", "cost": -3, "adjustment_info": {"id": "a-1", "type": "GENERAL_ADJUSTMENT"}},
+         "Adjustment", "Correction"),
+        ({"adjustment_info": {"id": None, "type": "USAGE_CORRECTION", "mode": "COMPLETE_NEGATION"}, "cost": -1},
+         "Usage", "Correction"),
+    ],
+)  # fmt: skip
+def test_every_cost_type(store, write, change, category, kind):
+    ingest_paths(store, [write("a.json", line(**change) + "\n" + line() + "\n")])
+    assert ask(store, 'SELECT "ChargeCategory", "ChargeClass", "BilledCost" FROM charge WHERE source_row = 1') == [
+        (category, kind, D(str(change["cost"])))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "quantity", "unit"),
+    [("COMMITTED_USAGE_DISCOUNT", "Usage", "1", "hour"),
+     ("COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", "Spend", "0.25", "EUR"),
+     ("SUSTAINED_USAGE_DISCOUNT", None, None, None), ("FREE_TIER", None, None, None),
+     ("RESELLER_MARGIN", None, None, None)],
+)  # fmt: skip
+def test_credits_by_type(store, write, kind, category, quantity, unit):
+    ingest_paths(store, [write("a.json", line(credits=[{**TRIAL, "type": kind}]) + "\n")])
+    assert ask(store, 'SELECT "CommitmentDiscountCategory", "CommitmentDiscountQuantity", "CommitmentDiscountUnit", '
+                      '"BilledCost", "PricingCategory" FROM charge') == [
+        (category, quantity and D(quantity), unit, D(1), "Committed" if category else "Standard")]  # fmt: skip
+
+
+def test_parquet_with_records_and_lists(store, write):
+    path = write("a.parquet", b"")
+    pq.write_table(pa.Table.from_pylist([{**ROW, "credits": [TRIAL]}, {**ROW, "credits": [TRIAL, TRIAL]}]), path)
+    report = ingest_paths(store, [path]).files[0]
+    assert (report.format, report.control_totals) == ("gcp-billing", {"EUR": D("1.75")})
+    assert ask(store, 'SELECT "Tags", "SubAccountName" FROM charge LIMIT 1') == [({"team": "core"}, "Shop")]
+
+
+@pytest.mark.parametrize("credits", ["[{'amount': }]", "[{'name': 'x'}]", "oops", "[{'amount': 'much'}]"])
+def test_credits_that_cannot_be_read_set_the_row_aside(store, write, credits):
+    text = table({"credits": [1]}, {}).replace("[1]", f'"{credits}"')
+    report = ingest_paths(store, [write("a.csv", text)]).files[0]
+    assert (report.rows_stored, report.rows_quarantined, report.control_totals) == (1, 1, {"EUR": D("1.25")})
+    assert ask(store, "SELECT column_name, reason FROM quarantine") == [
+        ("credits", "the list of credits cannot be read")]  # fmt: skip
+
+
+def test_lines_that_are_no_objects_and_fields_that_come_late_are_kept(store, write):
+    text = "\n".join([line(), "{broken", line(cost=2.000000000000000000000001), line(), ""])
+    report = ingest_paths(store, [write("a.json", text)]).files[0]
+    assert (report.rows_read, report.rows_stored, report.rows_quarantined) == (4, 3, 1)
+    assert ingest_paths(store, [write("b.json", text)]).files[0].status == "unchanged"
+
+
+def test_numbers_keep_every_digit_they_are_written_with(store, write):
+    text = line(cost=77).replace("77", "0.123456789012345678901234") + "\n"
+    assert ingest_paths(store, [write("a.json", text)]).files[0].control_totals == {
+        "EUR": D("0.123456789012345678901234")}  # fmt: skip
