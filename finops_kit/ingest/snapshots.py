@@ -20,9 +20,9 @@ _QUANTITY = pa.decimal128(38, 18)
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in (
-            "snapshot_id", "resource_id", "resource_name", "source_system", "source_sequence", "presence", "kind",
-            "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id", "power_state", "sku",
-            "attributes")),
+            "snapshot_id", "resource_id", "resource_name", "source_system", "source_sequence", "presence", "scope",
+            "kind", "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id", "power_state",
+            "sku", "attributes")),
         *((name, _QUANTITY) for name in ("vcpu", "memory_gib", "storage_gib", "replicas", "gpu")),
         ("observed_at", pa.timestamp("us", tz="UTC")), ("tags", pa.map_(pa.string(), pa.string())),
         ("source_row", pa.int64()),

@@ -107,21 +107,30 @@ def observe(
         except UnreadableError as error:
             raw = json.dumps(one, default=str)[:20_000]
             bad.append({"source_row": number, "column_name": error.field, "reason": str(error), "raw": raw})
-    return rows, bad, _scopes(rows, dump)
+    scopes = _scopes(rows, dump, whole=not bad)
+    for row in rows:
+        row["snapshot_id"] = _content_id({k: v for k, v in row.items() if k not in ("snapshot_id", "source_row")})
+    return rows, bad, scopes
 
 
-def _scopes(rows: list[dict[str, Any]], dump: Dump) -> list[Scope]:
-    """A list of a namespaced kind that names one namespace only may be a list of that namespace only."""
+def _scopes(rows: list[dict[str, Any]], dump: Dump, whole: bool) -> list[Scope]:
+    """What was looked at, written into the rows as well.
+
+    A list of a namespaced kind that names one namespace only may be a list of that namespace only. A dump with an
+    object that could not be read may not have shown everything.
+    """
     spaces: dict[str, set[str | None]] = {}
     for row in rows:
         spaces.setdefault(row["kind"], set()).add(row["namespace"])
-    if not dump.is_list:
-        return [Scope(f"{dump.cluster}/{row['kind']}/{row['resource_id']}", False) for row in rows]
-    scopes = []
+    names = {}
     for kind, found in sorted(spaces.items()):
         only = next(iter(found)) if len(found) == 1 else None
-        scopes.append(Scope(f"{dump.cluster}/{only}/{kind}" if only else f"{dump.cluster}/{kind}", True))
-    return scopes
+        names[kind] = f"{dump.cluster}/{only}/{kind}" if only else f"{dump.cluster}/{kind}"
+    for row in rows:
+        row["scope"] = names[row["kind"]] if dump.is_list else f"{dump.cluster}/{row['kind']}/{row['resource_id']}"
+    if not dump.is_list:
+        return [Scope(row["scope"], False) for row in rows]
+    return [Scope(name, whole) for name in names.values()]
 
 
 def _dict(value: Any, *path: str) -> dict[str, Any]:

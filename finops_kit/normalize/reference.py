@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from finops_kit.fields import FLAG, TABLES, TEXT
 from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
@@ -52,6 +52,7 @@ def plan_inventory(known: Format, header: Sequence[str], types: Sequence[str] | 
     outputs["source_system"] = (
         f"coalesce(\"in_source_system\", '{known.family}')" if "source_system" in taken else f"'{known.family}'"
     )
+    outputs["scope"] = _scope(taken)
     if extras:
         pairs = ", ".join("'" + key.replace("'", "''") + f"', {sql}" for key, sql in extras)
         added = f"CAST(json_object({pairs}) AS VARCHAR)"
@@ -65,18 +66,24 @@ def plan_inventory(known: Format, header: Sequence[str], types: Sequence[str] | 
     return Plan("resource_snapshot", "", tuple(taken.values()), outputs, rules=rules)
 
 
+def _scope(taken: Collection[str]) -> str:
+    """What an observation's file looked at, as far as the row says: its own scope, else provider, account and kind."""
+
+    def text(name: str) -> str:
+        return f"coalesce(\"in_{name}\", '')" if name in taken else "''"
+
+    made = f"concat_ws('/', {text('provider_name')}, {text('account_id')}, {text('kind')})"
+    return f'coalesce("in_scope", {made})' if "scope" in taken else made
+
+
 def scope_sql(plan: Plan, scan: str) -> str:
     """What an inventory looked at: one row per provider, account, kind and time; complete only if every row says so."""
     have = {given.name for given in plan.inputs}
-
-    def text(name: str) -> str:
-        return f"coalesce(\"in_{name}\", '')" if f"in_{name}" in have else "''"
-
     complete = 'coalesce(bool_and("in_complete"), false)' if "in_complete" in have else "false"
     values = ", ".join(f'{given.value} AS "{given.name}"' for given in plan.inputs)
     return (
         f"SELECT {plan.outputs['source_system']} AS source_system, "
-        f"concat_ws('/', {text('provider_name')}, {text('account_id')}, {text('kind')}) AS scope, "
+        f"{plan.outputs['scope']} AS scope, "
         f'"in_observed_at" AS observed_at, {complete} AS complete '
         f"FROM (SELECT raw.*, {values} FROM ({scan}) raw) "
         f'WHERE "in_observed_at" IS NOT NULL AND "in_kind" IS NOT NULL GROUP BY 1, 2, 3'
