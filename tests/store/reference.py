@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-PRECEDENCE = {"kubernetes": 0, "inventory": 1, "cmdb": 2}
+PRECEDENCE = {"kubernetes": 0, "inventory": 1, "cmdb": 2}  # others, as far as tests use them, come after
 STALENESS = {"kubernetes": timedelta(days=8)}
 DEFAULT_STALENESS = timedelta(days=35)
 DIMENSIONS = ("vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "power_state", "sku")

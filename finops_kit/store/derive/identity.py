@@ -37,8 +37,8 @@ def attribute_sql(*names: str) -> str:
 
 
 #: the machine that a node stands on, as Kubernetes says
-MACHINE_OF_NODE = f"coalesce({attribute_sql('providerID', 'provider_id')}, owner_id)"
+MACHINE_OF_NODE = f"coalesce({attribute_sql('providerID')}, owner_id)"
 #: the disk behind a volume
-DISK_OF_VOLUME = f"coalesce({attribute_sql('volumeHandle', 'volume_handle')}, owner_id)"
+DISK_OF_VOLUME = attribute_sql("handle", "volumeHandle")
 #: the node that a pod runs on
-NODE_OF_POD = attribute_sql("nodeName", "node_name", "node")
+NODE_OF_POD = attribute_sql("node", "nodeName")

@@ -11,7 +11,7 @@ from datetime import timedelta
 RULE_VERSION = "2"
 
 #: where two sources saw one resource at one instant, the first of these wins; all others come after them
-SOURCE_PRECEDENCE = ("kubernetes", "inventory", "cmdb")
+SOURCE_PRECEDENCE = ("kubernetes", "aws", "azure", "gcp", "vsphere", "inventory", "servicenow", "cmdb")
 
 #: how long a state is carried beyond its last observation, by source and kind; ``""`` stands for any.
 #: A bit more than the longest time between two looks of the source: kubernetes is dumped weekly at the least,
