@@ -59,6 +59,7 @@ MACROS = (
     """CREATE OR REPLACE TEMP MACRO quick_tags_map(t) AS
         CASE WHEN t IS NULL THEN NULL
              WHEN starts_with(t, '{') AND NOT regexp_matches(t, '[{,]\\s*"\\s|\\s"\\s*:')
+                  AND len(list_distinct(json_keys(TRY_CAST(t AS JSON)))) = len(json_keys(TRY_CAST(t AS JSON)))
              THEN TRY_CAST(TRY_CAST(t AS JSON) AS MAP(VARCHAR, VARCHAR))
              ELSE tags_map(t) END""",
 )

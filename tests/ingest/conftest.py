@@ -1,0 +1,12 @@
+"""Fixtures of the ingest tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tests_ingest import store, write
+
+__all__ = ["store", "write"]

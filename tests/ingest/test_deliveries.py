@@ -1,0 +1,86 @@
+"""Same content twice adds nothing; a newer delivery becomes current while the older one stays."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests_ingest import ask, focus_text
+
+from finops_kit.ingest import ingest_paths
+
+CURRENT = 'SELECT sum("BilledCost") FROM charge'
+ALL = 'SELECT sum("BilledCost") FROM charge_history'
+
+
+def test_twice_the_same_adds_nothing_under_any_name(store, write):
+    first = ingest_paths(store, [write("a.csv", focus_text({}))])
+    again = ingest_paths(store, [write("a.csv", focus_text({})), write("copy/b.csv", focus_text({}))])
+    assert [one.status for one in again.files] == ["unchanged", "unchanged"]
+    assert first.files[0].batch_id in again.files[0].reason and "UTC" in again.files[0].reason
+    assert "a.csv" in again.files[1].reason
+    assert again.store_version == first.store_version
+    assert ask(store, ALL) == [(Decimal("1.5"),)]
+
+
+def test_a_newer_delivery_is_current_and_the_older_stays(store, write):
+    october = {"BillingPeriodStart": "2026-10-01", "BillingPeriodEnd": "2026-11-01", "BilledCost": "100"}
+    ingest_paths(store, [write("a.csv", focus_text({"BilledCost": "1"}, {"BilledCost": "2"}, october))])
+    ingest_paths(store, [write("b.csv", focus_text({"BilledCost": "7"}))])
+    assert ask(store, CURRENT) == [(Decimal(107),)]
+    assert ask(store, ALL) == [(Decimal(110),)]
+    older = ingest_paths(store, [write("c.csv", focus_text({"BilledCost": "1"}, {"BilledCost": "2"}, october))]).files[
+        0
+    ]
+    assert older.status == "unchanged"
+    assert ask(store, CURRENT) == [(Decimal(107),)]
+
+
+def test_deliveries_of_other_accounts_do_not_touch_each_other(store, write):
+    ingest_paths(store, [write("a.csv", focus_text({"BilledCost": "1"}))])
+    ingest_paths(store, [write("b.csv", focus_text({"BilledCost": "2", "BillingAccountId": "1234567890"}))])
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+
+
+def test_one_delivery_row_per_account_and_period(store, write):
+    rows = [{"BilledCost": "1"}, {"BilledCost": "2"}, {"BilledCost": "4", "BillingAccountId": "B"},
+            {"BilledCost": "8", "BillingPeriodStart": "2026-08-01", "BillingCurrency": "USD"}]  # fmt: skip
+    ingest_paths(store, [write("a.csv", focus_text(*rows))])
+    found = ask(store, "SELECT billing_account_id, strftime(period_start, '%Y-%m'), mode, rows, billed_cost "
+                       "FROM delivery ORDER BY ALL")  # fmt: skip
+    assert found == [
+        ("001234567890", "2026-08", "replace", 1, '{"USD": "8"}'),
+        ("001234567890", "2026-09", "replace", 2, '{"EUR": "3"}'), ("B", "2026-09", "replace", 1, '{"EUR": "4"}'),
+    ]  # fmt: skip
+
+
+def test_parts_of_one_report_add_up(store, write):
+    parts = [write(f"cur/report-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2, 3)]
+    ingest_paths(store, [parts[2], parts[0], parts[1]])
+    assert ask(store, CURRENT) == [(Decimal(6),)]
+    assert ask(store, "SELECT mode FROM delivery ORDER BY batch_id") == [("replace",), ("append",), ("append",)]
+
+
+def test_a_report_whose_ingest_broke_off_is_completed(store, write):
+    parts = [write(f"cur/report-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2, 3)]
+    ingest_paths(store, parts[:1])
+    report = ingest_paths(store, parts)
+    assert [one.status for one in report.files] == ["unchanged", "stored", "stored"]
+    assert ask(store, CURRENT) == [(Decimal(6),)]
+
+
+def test_a_report_that_comes_again_replaces_all_its_parts(store, write):
+    parts = [write(f"cur/report-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2)]
+    ingest_paths(store, parts)
+    write("cur/report-00002.csv", focus_text({"BilledCost": "20"}))
+    ingest_paths(store, parts)
+    assert ask(store, CURRENT) == [(Decimal(21),)]
+    assert ask(store, ALL) == [(Decimal(24),)]
+
+
+def test_as_of_an_earlier_version_is_untouched(store, write):
+    from finops_kit.store import open_reader
+
+    first = ingest_paths(store, [write("a.csv", focus_text({"BilledCost": "1"}))])
+    ingest_paths(store, [write("b.csv", focus_text({"BilledCost": "9"}))])
+    with open_reader(store, as_of=first.store_version) as reader:
+        assert reader.connection.execute(CURRENT).fetchall() == [(Decimal(1),)]
