@@ -59,7 +59,7 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
     """The plan by which a file of this format becomes rows."""
     if known.family == "focus":
         return plan_focus(scan.header, scan.types)
-    if known.name == "aws-cur":
+    if known.name in ("aws-cur", "aws-cur-2.0"):
         return plan_aws_cur(scan.header, scan.types)
     if known.name in (ACTUAL, AMORTIZED):
         return plan_azure(known.name, scan.header, scan.types, remark)

@@ -55,7 +55,8 @@ class Scan:
         if plan.cost is not None and plan.cost.raw:
             currency = plan.currency.raw if plan.currency and plan.currency.raw else None
             credits = plan.credits.raw if plan.credits and plan.credits.raw else None
-            self.control = ControlSum(plan.cost.raw, currency, credits)
+            cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
+            self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
         rows = JsonRows if self.source.kind == "json" else DelimitedRows
         self.rows = rows(self.source, self.layout, self.control)
         self.connection.register(ROWS, self.rows.reader())
@@ -107,14 +108,14 @@ class Scan:
         scan = scan_sql(self.source, self.columns)
         currency = plan.currency.text if plan.currency and plan.currency.raw else "''"
         quick = plan.cost.engine_type.upper().startswith("DECIMAL(") and plan.cost.value != plan.cost.text
-        if quick and not with_credits:
+        if quick and not with_credits and plan.cost_else is None:
             for name, total in self.connection.execute(
                 f"SELECT {currency}, sum({plan.cost.raw}) FROM ({scan}) GROUP BY ALL"
             ).fetchall():
                 control.add_one(format(total, "f") if total is not None else None, name)
             return control
         reader = self.connection.execute(
-            f"SELECT {plan.cost.text} AS cost, {currency} AS currency, "
+            f"SELECT {plan.cost_text} AS cost, {currency} AS currency, "
             f"{plan.credits.text if plan.credits and with_credits else 'NULL::VARCHAR'} AS credits FROM ({scan})"
         ).to_arrow_reader(100_000)
         for batch in reader:

@@ -1,4 +1,4 @@
-"""AWS Cost and Usage Report (legacy) to FOCUS 1.2, rule by rule.
+"""AWS Cost and Usage Report, legacy and 2.0, to FOCUS 1.2, rule by rule.
 
 Sources: AWS "Data dictionary" of the Cost and Usage Report (line item, pricing, reservation and savings plan
 details); AWS "FOCUS 1.2 with AWS columns" for what each FOCUS column holds; the amortised cost query of the
@@ -9,6 +9,11 @@ BilledCost is UnblendedCost on every line, so the sum equals the report's to the
 consequence for savings plans: covered usage is billed at its on-demand price and taken back by a negation line.
 Both are Usage here, so together they add nothing; AWS' own FOCUS export leaves the negation lines out and sets
 the covered line's BilledCost to 0, which gives the same total.
+
+Version 2.0 has the same columns with underscores, and maps (``product``, ``resource_tags``, ``discount``,
+``cost_category``), as JSON text in CSV. Source: AWS Data Exports, "Cost and Usage Report 2.0 table dictionary". Where
+it has the ``discount`` map, discounts have no lines of their own ("discount columns"), so a line is billed at its net
+cost, if it has one. In a report with discount lines these are charges below zero, and the unblended costs add up.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from collections.abc import Sequence
 
 from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
 from finops_kit.normalize.aws_services import category_sql, name_sql
-from finops_kit.normalize.plan import Input, Plan, unique_names
+from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
 from finops_kit.sources.formats import CUR_NEEDS, canonical
 
 #: columns that are read as numbers or times; every other one is text
@@ -30,12 +35,14 @@ _TYPED = {
     "reservation/EffectiveCost": MONEY, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": MONEY,
     "reservation/UnusedRecurringFee": MONEY, "lineItem/UsageStartDate": TIME, "lineItem/UsageEndDate": TIME,
     "bill/BillingPeriodStartDate": TIME, "bill/BillingPeriodEndDate": TIME,
+    "lineItem/NetUnblendedCost": MONEY, "savingsPlan/NetSavingsPlanEffectiveCost": MONEY,
+    "reservation/NetEffectiveCost": MONEY,
 }  # fmt: skip
 #: text columns that a FOCUS column takes over whole; they need no second place in x_Columns
 _TAKEN_WHOLE = (
     "bill/InvoiceId", "bill/PayerAccountId", "lineItem/UsageAccountId", "lineItem/CurrencyCode",
     "lineItem/LineItemDescription", "lineItem/ResourceId", "lineItem/AvailabilityZone", "product/sku",
-    "lineItem/UnblendedCost", "lineItem/UsageStartDate", "lineItem/UsageAmount", "bill/BillingPeriodStartDate",
+    "lineItem/UsageStartDate", "lineItem/UsageAmount", "bill/BillingPeriodStartDate",
     "bill/BillingPeriodEndDate",
 )  # fmt: skip
 #: text columns that the rules below look at, and that x_Columns keeps as well
@@ -44,7 +51,8 @@ _LOOKED_AT = (
     "bill/InvoicingEntity", "bill/BillingEntity", "product/ProductName", "product/servicename", "product/servicecode",
     "product/productFamily", "product/instanceType", "product/region", "product/regionCode", "product/location",
     "product/locationType", "pricing/RateCode", "pricing/RateId", "savingsPlan/SavingsPlanARN",
-    "reservation/ReservationARN", "reservation/SubscriptionId", "pricing/unit",
+    "reservation/ReservationARN", "reservation/SubscriptionId", "pricing/unit", "bill/PayerAccountName",
+    "lineItem/UsageAccountName",
 )  # fmt: skip
 _TAG = re.compile(r"^(?:resourceTags/|resource_tags_)(?P<scope>user[:_]|aws[:_])?(?P<key>.+)$", re.IGNORECASE)
 
@@ -63,16 +71,29 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
     for i, name in enumerate(header):
         places.setdefault(canonical(name), i)
 
+    product = _map_text(header, engine_types, "product")
+    net = bool({"discount", "discounttotaldiscount"} & places.keys()) and canonical(_NET_NAME) in places
+
     def given(name: str) -> Input:
         place = places.get(canonical(name))
         raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
         shown = name if place is None else header[place]
-        return Input(name, raw, _TYPED.get(name, TEXT), comes, name in CUR_NEEDS, shown)
+        if product and name.startswith("product/") and name != "product/sku":
+            flat = [Input(name, raw, TEXT, comes).text] if raw else []
+            return Input(name, f"coalesce({', '.join([*flat, _of_map(product, name)])})", TEXT, "TEXT", False, shown)
+        required = name in CUR_NEEDS and not (net and name == "lineItem/UnblendedCost")
+        if name == _NET_NAME and not net:
+            raw = ""
+        return Input(name, raw, _TYPED.get(name, TEXT), comes, required, shown)
 
     inputs = {name: given(name) for name in dict.fromkeys((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT))}
     whole = {inputs[name].raw for name in _TAKEN_WHOLE if inputs[name].raw}
+    whole.add(inputs[_NET_NAME if net else "lineItem/UnblendedCost"].raw)
     extras, tags = [], []
+    given_tags = _map_text(header, engine_types, "resourcetags")
     for i, (name, shown) in enumerate(zip(header, unique_names(list(header)), strict=True)):
+        if given_tags and canonical(name) == "resourcetags":
+            continue
         text = Input(name, f"c{i}", TEXT, engine_types[i]).text
         tag = _TAG.match(name)
         if tag:
@@ -81,13 +102,19 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
         elif f"c{i}" not in whole:
             extras.append((shown or f"column {i + 1}", text))
     return Plan(
-        "charge", "aws-cur", tuple(inputs.values()), _outputs(tags), tuple(extras),
-        cost=inputs["lineItem/UnblendedCost"], currency=inputs["lineItem/CurrencyCode"],
+        "charge", "aws-cur", tuple(inputs.values()), _outputs(tags, given_tags), tuple(extras),
+        steps=({" billed": f"coalesce({_NET}, {_UNBLENDED})"},),
+        rules=(Rule(_NET_NAME, f"{_BILLED} IS NULL", "neither a net nor an unblended cost"),) if net else (),
+        cost=inputs[_NET_NAME if net else "lineItem/UnblendedCost"],
+        cost_else=inputs["lineItem/UnblendedCost"] if net else None, currency=inputs["lineItem/CurrencyCode"],
     )  # fmt: skip
 
 
 _TYPE = '"lineItem/LineItemType"'
-_BILLED = '"lineItem/UnblendedCost"'
+_NET_NAME = "lineItem/NetUnblendedCost"
+_NET, _UNBLENDED = f'"{_NET_NAME}"', '"lineItem/UnblendedCost"'
+#: the net cost where discounts stand in a column of their own, else the unblended one
+_BILLED = '" billed"'
 _LIST = '"pricing/publicOnDemandCost"'
 _PLAN_ID = '"savingsPlan/SavingsPlanARN"'
 _RESERVATION = '"reservation/ReservationARN"'
@@ -96,6 +123,8 @@ _COMMITMENT_FEE = (
     f"({_TYPE} IN ('SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee', 'RIFee') "
     f"OR ({_TYPE} = 'Fee' AND {_RESERVATION} IS NOT NULL))"
 )
+_NET_PLAN = '"savingsPlan/NetSavingsPlanEffectiveCost", '
+_NET_RESERVED = '"reservation/NetEffectiveCost", '
 _NEGATION = f"{_TYPE} = 'SavingsPlanNegation'"
 _ZERO = f"CAST(0 AS {MONEY})"
 
@@ -125,8 +154,8 @@ _CATEGORY = f"({CHARGE_CATEGORY})"
 #: Amortised cost: covered usage at its commitment rate; the fee of a commitment only by what was not used of it;
 #: negation and upfront fees nothing; every other line what it was billed.
 EFFECTIVE_COST = f"""CASE
-    WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce("savingsPlan/SavingsPlanEffectiveCost", {_ZERO})
-    WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce("reservation/EffectiveCost", {_ZERO})
+    WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce({_NET_PLAN}"savingsPlan/SavingsPlanEffectiveCost", {_ZERO})
+    WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce({_NET_RESERVED}"reservation/EffectiveCost", {_ZERO})
     WHEN {_UNUSED} THEN {UNUSED_COST}
     WHEN {_NEGATION} OR {_COMMITMENT_FEE} THEN {_ZERO}
     ELSE {_BILLED} END"""
@@ -174,7 +203,7 @@ _SERVICE = name_sql(
 _METERED = f"({_CATEGORY} IN ('Usage', 'Purchase') AND \"lineItem/UsageAmount\" IS NOT NULL)"
 
 
-def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
+def _outputs(tags: list[tuple[str, str]], given_tags: str = "") -> dict[str, str]:
     """FOCUS column to SQL over the CUR's columns."""
     code, family = '"lineItem/ProductCode"', '"product/productFamily"'
     pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in _first_of_each(tags))
@@ -183,11 +212,13 @@ def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
         "AvailabilityZone": '"lineItem/AvailabilityZone"',
         "BilledCost": _BILLED,
         "BillingAccountId": '"bill/PayerAccountId"',
+        "BillingAccountName": '"bill/PayerAccountName"',
         "BillingAccountType": "'Payer Account'",
         "BillingCurrency": 'trim("lineItem/CurrencyCode")',
         "BillingPeriodStart": '"bill/BillingPeriodStartDate"',
         "BillingPeriodEnd": '"bill/BillingPeriodEndDate"',
         "ChargeCategory": CHARGE_CATEGORY,
+        "ChargeClass": f"CASE WHEN {_TYPE} = 'Refund' THEN 'Correction' END",
         "ChargeDescription": '"lineItem/LineItemDescription"',
         "ChargeFrequency": CHARGE_FREQUENCY,
         "ChargePeriodStart": '"lineItem/UsageStartDate"',
@@ -237,8 +268,13 @@ def _outputs(tags: list[tuple[str, str]]) -> dict[str, str]:
         "SkuMeter": '"lineItem/UsageType"',
         "SkuPriceId": 'coalesce("pricing/RateCode", "pricing/RateId")',
         "SubAccountId": '"lineItem/UsageAccountId"',
+        "SubAccountName": 'CASE WHEN "lineItem/UsageAccountId" IS NOT NULL THEN "lineItem/UsageAccountName" END',
         "SubAccountType": "CASE WHEN \"lineItem/UsageAccountId\" IS NOT NULL THEN 'Account' END",
-        "Tags": f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))" if pairs else "MAP {}",
+        "Tags": _tags_of_map(given_tags, pairs)
+        if given_tags
+        else f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))"
+        if pairs
+        else "MAP {}",
     }
 
 
@@ -248,3 +284,24 @@ def _first_of_each(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
     for key, text in tags:
         found.setdefault(key, []).append(text)
     return [(key, texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})") for key, texts in found.items()]
+
+
+def _map_text(header: Sequence[str], types: Sequence[str], name: str) -> str:
+    """The SQL of a map column as JSON text; empty where the file has none."""
+    place = next((i for i, shown in enumerate(header) if canonical(shown) == name), None)
+    return "" if place is None else Input(name, f"c{place}", TEXT, types[place]).text
+
+
+def _of_map(text: str, name: str) -> str:
+    """The value of ``product/regionCode`` in the map of products, whose keys are written ``region_code``."""
+    key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.partition("/")[2]).lower()
+    return f"nullif(json_extract_string(CASE WHEN json_valid({text}) THEN {text} END, '$.{key}'), '')"
+
+
+def _tags_of_map(text: str, pairs: str) -> str:
+    """Tags from the map of a 2.0 report, whose keys begin with ``user_`` or ``aws_``, and from columns beside it."""
+    bare = "regexp_replace(regexp_replace(e.key, '^user[_:]', ''), '^aws[_:]', 'aws:')"
+    entries = f"list_transform(map_entries(tags_map({text})), lambda e: {{'k': {bare}, 'v': e.value}})"
+    renamed = f"trimmed_map(TRY(map_from_entries({entries})))"
+    beside = f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))" if pairs else "NULL"
+    return f"coalesce(map_concat({beside}, {renamed}), {beside}, {renamed})" if pairs else renamed

@@ -126,6 +126,7 @@ class Plan:
     extras : (key, SQL of the raw text) of what goes into ``x_Columns``
     rules : further conditions that put a row into quarantine
     cost, currency : the raw columns whose control sum is taken, for a bill
+    cost_else : the cost where the cost column is empty
     credits : the raw column of a list of credits that the cost does not contain yet
     controlled : the output whose sum must equal the file's own sum of ``cost``
     dataset : what the file delivers; only ``charge`` counts as current charges
@@ -142,6 +143,7 @@ class Plan:
     rules: tuple[Rule, ...] = ()
     cost: Input | None = None
     currency: Input | None = None
+    cost_else: Input | None = None
     credits: Input | None = None
     controlled: str = "BilledCost"
     dataset: str = "charge"
@@ -152,6 +154,12 @@ class Plan:
     def _raw_needed(self) -> list[str]:
         wanted = {given.raw for given in self.inputs if given.raw}
         return sorted(wanted)
+
+    @property
+    def cost_text(self) -> str:
+        """The SQL of the text whose sum is controlled."""
+        texts = [given.text for given in (self.cost, self.cost_else) if given]
+        return f"coalesce({', '.join(texts)})" if texts else "NULL::VARCHAR"
 
     def _targets(self) -> str:
         columns = [f'{sql} AS "{name}"' for name, sql in self.outputs.items()]
@@ -224,7 +232,7 @@ class Plan:
         headers : (name in the file, SQL of its raw text) of every column
         """
         pairs = ", ".join(f"'{_escaped(name)}', {sql}" for name, sql in headers)
-        cost = self.cost.text if self.cost else "NULL::VARCHAR"
+        cost = self.cost_text
         currency = self.currency.text if self.currency else "NULL::VARCHAR"
         credits = self.credits.text if self.credits else "NULL::VARCHAR"
         return (

@@ -84,10 +84,12 @@ class ControlSum:
     unreadable : how many amounts are no number
     """
 
-    def __init__(self, cost_column: str, currency_column: str | None, credits_column: str | None = None) -> None:
+    def __init__(self, cost_column: str, currency_column: str | None, credits_column: str | None = None,
+                 cost_else: str | None = None) -> None:  # fmt: skip
         self.cost_column = cost_column
         self.currency_column = currency_column
         self.credits_column = credits_column
+        self.cost_else = cost_else
         self._credits: dict[str | None, list[Decimal] | None] = {}
         self.kept: dict[str, Decimal] = {}
         self.cut: dict[str, Decimal] = {}
@@ -96,6 +98,8 @@ class ControlSum:
     def add(self, batch: pa.RecordBatch) -> None:
         """Add the rows of one batch."""
         costs = batch.column(self.cost_column)
+        if self.cost_else is not None:
+            costs = pc.coalesce(costs, batch.column(self.cost_else))
         if self.currency_column is None:
             currencies = pa.array([""] * len(costs))
         else:

@@ -48,6 +48,8 @@ CUR_NEEDS = (
     "lineItem/UsageEndDate", "bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate", "bill/PayerAccountId",
 )  # fmt: skip
 
+#: columns of maps that only version 2.0 has, without case and punctuation
+CUR2_MARKS = {"product", "resourcetags", "costcategory", "discount", "tags"}
 #: the same for Google's billing export
 GCP_NEEDS = (
     "billing_account_id", "cost", "currency", "usage_start_time", "usage_end_time", "invoice.month",
@@ -62,6 +64,7 @@ def _required(table: str) -> tuple[str, ...]:
 _FORMATS = (
     *(Format(f"focus-{v}", "focus", "charge", FOCUS_NEEDS, f"FOCUS {v}") for v in FOCUS_VERSIONS),
     Format("aws-cur", "aws-cur", "charge", CUR_NEEDS, "AWS Cost and Usage Report (legacy)"),
+    Format("aws-cur-2.0", "aws-cur", "charge", CUR_NEEDS, "AWS Cost and Usage Report 2.0"),
     Format(ACTUAL, "azure", "charge", AZURE_NEEDS, "Azure cost details, actual"),
     Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
     Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
@@ -141,7 +144,7 @@ def recognise_header(header: Sequence[str]) -> Format | None:
     if len(focus) == len(FOCUS_NEEDS):
         return FORMATS[f"focus-{focus_version(header)}"]
     if have >= {canonical(name) for name in CUR_NEEDS}:
-        return FORMATS["aws-cur"]
+        return FORMATS["aws-cur-2.0" if have & CUR2_MARKS else "aws-cur"]
     if have >= {canonical(name) for name in GCP_NEEDS}:
         return FORMATS["gcp-billing"]
     if missing_columns(header) == []:
