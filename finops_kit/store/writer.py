@@ -23,7 +23,8 @@ from finops_kit.errors import ReconciliationFailed, StoreError, StoreMissing, Us
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.settings import Workspace
 from finops_kit.store.derive import OBSERVED_TABLES, derive_batch
-from finops_kit.store.lake import LAKE, attach, connect
+from finops_kit.store.known import KnownEntries
+from finops_kit.store.lake import LAKE, attach, connect, refuse_lost_catalogue
 from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_hash, file_hash
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
 
@@ -110,8 +111,8 @@ class Batch:
             for path in sorted(self._writer.files_of(table) - before)
         ]
 
-    def _close(self) -> None:
-        """Check the counts, write the ledger entry; the caller commits."""
+    def _close(self, head: dict[str, Any] | None) -> dict[str, Any]:
+        """Check the counts, write the ledger entry and return it; the caller commits."""
         if self.rows_read != self.rows_stored + self.rows_quarantined:
             raise ReconciliationFailed(
                 f"{self._header.get('source_file') or self.id}: {self.rows_read} rows were read, but "
@@ -126,7 +127,6 @@ class Batch:
              "sha256": file_hash(path)}
             for table, path in self._new_files()
         ]  # fmt: skip
-        head = self._writer.head()
         recorded_at = self._known_time(head)
         entry: dict[str, Any] = {
             "entry": self.entry,
@@ -162,6 +162,7 @@ class Batch:
                 json.dumps({"entry_hash": entry["entry_hash"], "recorded_at": canonical(recorded_at)}),
             ],
         )
+        return entry
 
     def _known_time(self, head: dict[str, Any] | None) -> datetime:
         """Now, but never before the newest entry: a clock that was set back is noted in the details."""
@@ -188,6 +189,7 @@ class Writer:
         self.connection = connection
         self._wait_seconds = wait_seconds
         self._held = 0
+        self._known = KnownEntries(connection)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -213,21 +215,14 @@ class Writer:
 
     def seen(self, source_hash: str, kind: str = "ingest") -> dict[str, Any] | None:
         """The ledger entry that stored this content already, or None."""
-        found = self.connection.execute(
-            f"SELECT entry, batch_id, source_file, format, rows_read, rows_stored, rows_quarantined, control_totals, "
-            f"recorded_at FROM {LAKE}.{LEDGER} WHERE source_hash = ? AND kind = ? ORDER BY entry LIMIT 1",
-            [source_hash, kind],
-        )
-        names = [column[0] for column in found.description]
-        row = found.fetchone()
-        return dict(zip(names, row, strict=True)) if row else None
+        return self._known_entries().find(source_hash, kind)
 
     def head(self) -> dict[str, Any] | None:
-        """The newest ledger entry: its hash and when it was recorded; None while there is none."""
-        row = self.connection.execute(
-            f"SELECT entry_hash, recorded_at FROM {LAKE}.{LEDGER} ORDER BY entry DESC LIMIT 1"
-        ).fetchone()
-        return {"entry_hash": row[0], "recorded_at": row[1]} if row else None
+        """The newest ledger entry, with its hash and when it was recorded; None while there is none."""
+        return self._known_entries().newest
+
+    def _known_entries(self) -> KnownEntries:
+        return self._known.at(self.version())
 
     def version(self) -> int:
         """The newest version of the store."""
@@ -257,12 +252,12 @@ class Writer:
         header = {"kind": kind, "format": format, "source_file": source_file, "source_hash": source_hash,
                   "source_bytes": source_bytes, "details": details, "actor": actor}  # fmt: skip
         with self.exclusive():
+            head = self.head()
             self.connection.execute("BEGIN")
-            row = self.connection.execute(f"SELECT coalesce(max(entry), 0) + 1 FROM {LAKE}.{LEDGER}").fetchone()
-            batch = Batch(self, int(row[0]) if row else 1, header)
+            batch = Batch(self, head["entry"] + 1 if head else 1, header)
             try:
                 yield batch
-                batch._close()
+                entry = batch._close(head)
                 self.connection.execute("COMMIT")
             except BaseException as error:
                 self._undo(batch)
@@ -270,6 +265,7 @@ class Writer:
                     raise StoreError(f"The batch was not stored: {str(error).splitlines()[0]}") from error
                 raise
             batch.version = self.version()
+            self._known.append(entry, batch.version)
 
     def _undo(self, batch: Batch) -> None:
         with suppress(duckdb.Error):  # the failed statement may have ended the transaction already
@@ -298,6 +294,7 @@ def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Ite
     1
     """
     if not workspace.exists:
+        refuse_lost_catalogue(workspace)
         raise StoreMissing(f"There is no store in {workspace.root}. Make one with `finops init` or `finops demo`.")
     connection = connect(memory_limit=MEMORY_LIMIT)
     try:
