@@ -24,7 +24,8 @@ Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), 
   budgets, metrics, contracts, exchange-rates.
 
 \b
-Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored).
+Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored). In a folder, a file of no known
+format is passed over with a sentence and refuses nothing.
 """
 
 
@@ -54,7 +55,7 @@ def command(setting: Setting, paths: tuple[str, ...], format_name: str | None, a
     else:
         show(report)
     tell_refusals(report)
-    return 3 if any(file.status == "refused" for file in report.files) else 0
+    return 3 if report.refused else 0
 
 
 def _check_format(name: str | None) -> None:
@@ -95,6 +96,6 @@ def tell_refusals(report: IngestReport) -> None:
     """Every refused file in a sentence on stderr; of very many the first."""
     refused = [file for file in report.files if file.status == "refused"]
     for file in refused[:REFUSALS_SHOWN]:
-        click.echo(f"Error: {file.reason}", err=True)
+        click.echo(f"{'Error' if file in report.refused else 'Passed over'}: {file.reason}", err=True)
     if len(refused) > REFUSALS_SHOWN:
         click.echo(f"Error: {len(refused) - REFUSALS_SHOWN} more files were refused; --json lists all.", err=True)

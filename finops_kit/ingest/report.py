@@ -58,8 +58,8 @@ class IngestReport:
 
     @property
     def refused(self) -> list[FileReport]:
-        """The files that the user named and that were refused; what a walk passed over is not among them."""
-        return [report for report in self.files if report.status == REFUSED and not report.walked]
+        """What was refused; a file of no known format that a walk came across was only passed over."""
+        return [one for one in self.files if one.status == REFUSED and not (one.walked and not one.format)]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON contract of ``finops ingest --json``.

@@ -12,11 +12,12 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finops_kit.errors import SourceRefused
+from finops_kit.settings import Workspace
 
 #: how much of a file is looked at to recognise it, in bytes of content
 HEAD_BYTES = 1 << 20
@@ -24,6 +25,9 @@ HEAD_BYTES = 1 << 20
 BOMB_RATIO = 400
 #: ... once it is larger than this
 BOMB_BYTES = 256 << 20
+
+#: a folder that holds this is a store, and no export
+CATALOGUE = Workspace(Path()).catalogue.name
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -94,12 +98,7 @@ here first.
     try:
         if not path.is_dir():
             return [path]
-        found = sorted(
-            Path(folder) / name
-            for folder, folders, names in os.walk(path)
-            for name in names
-            if not name.startswith(".") and not _hide(folders)
-        )
+        found = sorted(_walk(path))
     except OSError as error:
         raise SourceRefused(f"{text} cannot be read: {error.strerror or error}.") from error
     if not found:
@@ -107,10 +106,14 @@ here first.
     return found
 
 
-def _hide(folders: list[str]) -> bool:
-    """Keep a walk out of hidden folders; always False so that it can stand in a condition."""
-    folders[:] = sorted(name for name in folders if not name.startswith("."))
-    return False
+def _walk(top: Path) -> Iterator[Path]:
+    """The files below a directory, hidden ones and the data of a store left out."""
+    for folder, folders, names in os.walk(top):
+        if CATALOGUE in names:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
 def inspect_file(path: Path, name: str | None = None) -> SourceFile:
