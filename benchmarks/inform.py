@@ -27,11 +27,12 @@ from finops_kit.store import create_store, open_reader, open_writer, writer
 
 SNAPSHOTS = """
     SELECT sha256(r || '/' || look || '/{salt}') AS snapshot_id, 'r' || lpad(r::VARCHAR, 7, '0') AS resource_id,
-        'inventory' AS source_system, TIMESTAMPTZ '2026-01-01 06:00:00+00' + to_days(look::INT) + {shift} AS observed_at,
-        'present' AS presence, 'cloud' AS scope, 'machine' AS kind, 'AWS' AS provider_name, 'eu' AS region_id,
+        'inventory' AS source_system,
+        TIMESTAMPTZ '2026-01-01 06:00:00+00' + to_days(look::INT) + {shift} AS observed_at, 'present' AS presence, 'cloud' AS scope, 'machine' AS kind, 'AWS' AS provider_name, 'eu' AS region_id,
         'acc' || (r % 40) AS account_id, 'running' AS power_state, 'm5' AS sku,
         (2 + 2 * ((hash(r) % 10 + look) // 10) + {salt})::DECIMAL(38,18) AS vcpu, 16::DECIMAL(38,18) AS memory_gib,
-        MAP {{'service_id': 's' || (r % 30), 'team': 't' || (r % 7), 'environment': 'prod'}} AS tags, r + 1 AS source_row
+        MAP {{'service_id': 's' || (r % 30), 'team': 't' || (r % 7), 'environment': 'prod'}} AS tags,
+        r + 1 AS source_row
     FROM range({resources}) a(r), range({first}, {last}) b(look)"""
 LOOKS = """
     SELECT 'inventory' AS source_system, 'cloud' AS scope, true AS complete,
@@ -58,6 +59,10 @@ BARE_RUNS = """
 POINT = "SELECT * FROM {table} WHERE resource_id = 'r0012345' ORDER BY valid_from"
 INSTANT = """SELECT kind, count(*), sum(vcpu), sum(memory_gib) FROM {table} WHERE presence = 'present'
     AND valid_from <= TIMESTAMPTZ '{at}' AND (valid_to > TIMESTAMPTZ '{at}' OR valid_to IS NULL) GROUP BY kind"""
+LINKS = """SELECT batch_id, source_row, resource_id, valid_from, share, overlap_seconds, "BilledCost", "EffectiveCost",
+    "ChargePeriodStart" FROM charge_link"""
+BARE_JOIN = """SELECT c.batch_id, c.source_row, r.resource_id, r.first_seen_at, c."BilledCost", c."EffectiveCost",
+    c."ChargePeriodStart" FROM lake.charge c JOIN live_run r ON r.resource_id = c."ResourceId\""""
 EVENTS = (
     "SELECT dimension, count(*) FROM {table} WHERE at_hi >= TIMESTAMPTZ '2026-01-10 00:00:00+00' GROUP BY dimension"
 )
@@ -187,13 +192,14 @@ def measure_all(folder: Path, chosen: argparse.Namespace, rows: list[tuple[str, 
     with open_reader(place) as reader:
         ours = reader.connection
         out = f"TO '{folder}/links.parquet' (FORMAT parquet)"
-        bare_join = ('SELECT c.batch_id, c.source_row, r.resource_id, r.first_seen_at, c."BilledCost", c."EffectiveCost", '
-                     'c."ChargePeriodStart" FROM lake.charge c JOIN live_run r ON r.resource_id = c."ResourceId"')  # fmt: skip
-        rows.append((f"link {chosen.charges:,} charges, to Parquet", best(lambda: ours.execute(f"COPY (FROM charge_link) {out}"), 2),
-                     best(lambda: ours.execute(f"COPY ({bare_join}) {out}"), 2)))  # fmt: skip
-        sums = ours.execute('SELECT (SELECT sum("BilledCost") FROM charge_link), (SELECT sum("BilledCost") FROM unlinked_charge), '
-                            '(SELECT sum("BilledCost") FROM charge)').fetchone()  # fmt: skip
-        assert sums and sums[0] + (sums[1] or 0) == sums[2], sums
+        taken = best(lambda: ours.execute(f"COPY ({LINKS}) {out}"), 2)
+        floor = best(lambda: ours.execute(f"COPY ({BARE_JOIN}) {out}"), 2)
+        rows.append((f"link {chosen.charges:,} charges, to Parquet", taken, floor))
+        linked, loose, all_ = (
+            ours.execute(f'SELECT coalesce(sum("BilledCost"), 0) FROM {table}').fetchone()[0]
+            for table in ("charge_link", "unlinked_charge", "charge")
+        )
+        assert linked + loose == all_, "linked and unlinked charges are not all charges"
 
 
 if __name__ == "__main__":
