@@ -37,6 +37,11 @@ class Workspace:
         return self.root / "catalogue.sqlite"
 
     @property
+    def settings_file(self) -> Path:
+        """What the workspace was told (TOML)."""
+        return self.root / "workspace.toml"
+
+    @property
     def data(self) -> Path:
         """The folder of the Parquet data files."""
         return self.root / "lake"
@@ -70,8 +75,16 @@ class Workspace:
 
     @property
     def exists(self) -> bool:
-        """Whether a store has been made here."""
-        return self.catalogue.is_file()
+        """Whether a store has been made here; its catalogue may stand in a database elsewhere."""
+        return self.catalogue.is_file() or self._has_catalogue_elsewhere
+
+    @property
+    def _has_catalogue_elsewhere(self) -> bool:
+        try:
+            text = self.settings_file.read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return any(line.startswith("catalogue =") for line in text.splitlines())
 
 
 def find_workspace(path: str | os.PathLike[str] | None = None) -> Workspace:

@@ -11,6 +11,8 @@ Examples:
   finops init                                     in data/workspace, pages in EUR
   finops init --currency USD
   finops init --workspace /srv/finops/house
+  finops init --encrypt                           data files encrypted; the keys lie in the catalogue
+  finops init --catalog postgres://finops@db/finops    for a team; `env` takes it from FINOPS_CATALOG
 
 \b
 Next: finops ingest YOUR-BILL.csv
@@ -19,7 +21,9 @@ Next: finops ingest YOUR-BILL.csv
 
 @finops_command("init", epilog=EPILOG)
 @click.option("--currency", metavar="CODE", help="ISO 4217 code that pages report in. Default: EUR.")
-def command(setting: Setting, currency: str | None) -> None:
+@click.option("--encrypt", is_flag=True, help="Encrypt the data files; whoever has the catalogue can read them.")
+@click.option("--catalog", default="", metavar="URL|env", help="A catalogue in PostgreSQL. Default: SQLite here.")
+def command(setting: Setting, currency: str | None, encrypt: bool, catalog: str) -> None:
     """Make an empty store in the workspace.
 
     A store that is there already is left exactly as it is; running it twice does no harm.
@@ -29,7 +33,7 @@ def command(setting: Setting, currency: str | None) -> None:
     from finops_kit.store.schema import read_settings
 
     workspace = setting.workspace
-    made = create_store(workspace, currency)
+    made = create_store(workspace, currency, encrypt=encrypt, catalogue=catalog)
     kept = read_settings(workspace).currency
     if currency and kept != currency:
         raise UsageError(
@@ -37,7 +41,8 @@ def command(setting: Setting, currency: str | None) -> None:
             "Use another --workspace for another currency."
         )
     if setting.json:
-        print_json({"workspace": str(workspace.root), "created": made, "currency": kept})
+        print_json({"workspace": str(workspace.root), "created": made, "currency": kept,
+                    "encrypted": read_settings(workspace).encrypted})  # fmt: skip
         return
     click.echo(f"{'Made' if made else 'There is already'} a store in {workspace.root} (pages in {kept}).")
     click.echo("Next: finops ingest YOUR-BILL.csv, or finops demo to see a whole house first.")

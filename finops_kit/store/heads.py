@@ -23,7 +23,7 @@ from finops_kit.errors import StoreError, UsageError, VerificationFailed
 from finops_kit.settings import Workspace
 from finops_kit.store.finding import Finding
 from finops_kit.store.keys import load_key, load_public_key, log_id, raw_public_key, signature_holds
-from finops_kit.store.lake import LAKE
+from finops_kit.store.lake import LAKE, catalogue_store_id
 from finops_kit.store.merkle import Tree, entry_leaf, verify_consistency
 from finops_kit.store.reader import Reader
 
@@ -142,14 +142,6 @@ def heads_folder(workspace: Workspace) -> Path:
     return workspace.root / "heads"
 
 
-def store_id(reader: Reader) -> str:
-    """The id that the store got when it was made; copies and backups keep it."""
-    row = reader.connection.execute(
-        f"SELECT schema_uuid FROM __ducklake_metadata_{LAKE}.ducklake_schema ORDER BY begin_snapshot, schema_id LIMIT 1"
-    ).fetchone()
-    return str(row[0]) if row else ""
-
-
 def ledger_entries(reader: Reader) -> list[dict[str, Any]]:
     """All entries of the ledger at the reader's version, in order."""
     table = reader.connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table()
@@ -188,7 +180,8 @@ def sign_head(reader: Reader, *, leaves: bool = True, since: Head | None = None)
     tree = Tree([entry_leaf(entry) for entry in entries])
     public = raw_public_key(key.public_key())
     head = Head(
-        log_id=log_id(public), store_id=store_id(reader), tree_size=len(entries), root=tree.root().hex(),
+        log_id=log_id(public), store_id=catalogue_store_id(reader.connection), tree_size=len(entries),
+        root=tree.root().hex(),
         ledger_head=str(entries[-1]["entry_hash"]), store_version=reader.version,
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), public_key=public.hex(),
         leaves=tuple(leaf.hex() for leaf in tree.leaves) if leaves else (),
@@ -247,7 +240,7 @@ def check_heads(reader: Reader, entries: Sequence[dict[str, Any]], heads: Sequen
     findings: list[Finding] = []
     tree = Tree([entry_leaf(entry) for entry in entries])
     there = len(tree.leaves)
-    own_key, own_store = load_public_key(reader.workspace), store_id(reader)
+    own_key, own_store = load_public_key(reader.workspace), catalogue_store_id(reader.connection)
     fits_until = 0
     roots: dict[tuple[str, int], tuple[str, str]] = {}
     for name, head in sorted(heads, key=lambda pair: pair[1].tree_size):

@@ -8,6 +8,7 @@ downloaded, and DuckDB checks their signatures.
 from __future__ import annotations
 
 import importlib.resources
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import duckdb
 
 from finops_kit.errors import StoreError, StoreMissing
 from finops_kit.settings import Workspace
+from finops_kit.store.configuration import StoreSettings, read_settings
 
 #: load order matters: httpfs brings the cryptography that ducklake uses
 EXTENSIONS = ("httpfs", "ducklake", "sqlite_scanner")
@@ -67,6 +69,21 @@ def connect(memory_limit: str | None = None, threads: int | None = None) -> duck
     return connection
 
 
+def load_postgres(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load what a catalogue in PostgreSQL needs.
+
+    Raises
+    ------
+    StoreError : the extra is not installed
+    """
+    try:
+        connection.load_extension(str(_extension_path("postgres_scanner")))
+    except (ModuleNotFoundError, StoreError) as error:
+        raise StoreError(
+            "A catalogue in PostgreSQL needs one package more: pip install 'finops_kit[postgres]'."
+        ) from error
+
+
 def attach(
     connection: duckdb.DuckDBPyConnection,
     workspace: Workspace,
@@ -74,29 +91,79 @@ def attach(
     read_only: bool = True,
     version: int | None = None,
     name: str = LAKE,
+    new: StoreSettings | None = None,
 ) -> None:
     """Attach the workspace's lake to a connection, pinned to one version of all its tables if asked.
+
+    Parameters
+    ----------
+    new : what a store that is being made shall be; the workspace's own settings otherwise
 
     Raises
     ------
     StoreMissing : the workspace has no store
-    StoreError : the catalogue cannot be opened
+    StoreError : the catalogue cannot be opened, is lost, or is that of another store
     """
-    if read_only and not workspace.exists:
-        raise StoreMissing(f"There is no store in {workspace.root}. Make one with `finops init` or `finops demo`.")
+    if not workspace.exists:
+        refuse_lost_catalogue(workspace)
+        if read_only:
+            raise StoreMissing(f"There is no store in {workspace.root}. Make one with `finops init` or `finops demo`.")
+    settings = new or read_settings(workspace)
     options = [
         f"DATA_PATH {text_literal(workspace.data.as_posix() + '/')}",
         "OVERRIDE_DATA_PATH true",
-        "META_JOURNAL_MODE 'WAL'",
-        f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}",
         "DATA_INLINING_ROW_LIMIT 0",
     ]
+    if settings.catalogue:
+        load_postgres(connection)
+        target = text_literal(f"ducklake:postgres:{settings.catalogue}")
+    else:
+        options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}"]
+        target = text_literal(f"ducklake:sqlite:{workspace.catalogue.as_posix()}")
+    if settings.encrypted:
+        # what does not fit into memory is written to a folder of its own, encrypted as well
+        connection.execute(f"SET temp_directory = {text_literal(workspace.root / f'spill-{os.getpid()}')}")
+        connection.execute("SET temp_file_encryption = true")
+        if new is not None:
+            options.append("ENCRYPTED")
     if read_only:
         options.append("READ_ONLY")
     if version is not None:
         options.append(f"SNAPSHOT_VERSION {int(version)}")
-    target = text_literal(f"ducklake:sqlite:{workspace.catalogue.as_posix()}")
     try:
         connection.execute(f"ATTACH {target} AS {name} ({', '.join(options)})")
+        found = catalogue_store_id(connection, name) if settings.store_id else ""
     except duckdb.Error as error:
-        raise StoreError(f"The store in {workspace.root} cannot be opened: {str(error).splitlines()[0]}") from error
+        said = str(error).splitlines()[0]
+        if settings.catalogue:
+            said = said.replace(settings.catalogue, "its database")
+        raise StoreError(f"The store in {workspace.root} cannot be opened: {said}") from error
+    if found != settings.store_id:
+        raise StoreError(
+            f"The catalogue of {workspace.root} is of store {found}, but its {workspace.settings_file.name} and data "
+            f"are of store {settings.store_id}: two stores were mixed. Nothing was read or written; put each "
+            "catalogue back to its own data, or restore a backup."
+        )
+
+
+def catalogue_store_id(connection: duckdb.DuckDBPyConnection, name: str = LAKE) -> str:
+    """The id that the store got when it was made; copies and backups keep it."""
+    row = connection.execute(
+        f"SELECT schema_uuid FROM __ducklake_metadata_{name}.ducklake_schema ORDER BY begin_snapshot, schema_id LIMIT 1"
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def refuse_lost_catalogue(workspace: Workspace) -> None:
+    """Stop where data files lie but the catalogue that lists them is gone: a new one would hide them.
+
+    Raises
+    ------
+    StoreError : the catalogue is lost
+    """
+    files = sum(1 for _ in workspace.data.rglob("*.parquet")) if workspace.data.is_dir() else 0
+    if files:
+        raise StoreError(
+            f"The catalogue {workspace.catalogue} is gone, but {files} data files of its store are there. "
+            "Bring it back with `finops restore`; nothing was made in its place."
+        )
