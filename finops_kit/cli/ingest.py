@@ -17,11 +17,15 @@ Examples:
   finops ingest bills/2026-*.parquet cmdb.csv     several at once
   finops ingest exports/                          every file in a folder
   finops ingest --format aws-cur cur.csv.gz       say it yourself
+  finops ingest saas.csv --mapping saas.yaml      any other bill, by a mapping that you write (docs/mappings.md)
+  finops ingest exports.tar.gz 'bills/**/*.csv'   archives and patterns
+  az graph query -q Resources | finops ingest -   what comes in on stdin
   finops ingest --json bill.csv                   the result for a program
 
 \b
-Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), inventory, cmdb, assets,
-  budgets, metrics, contracts, exchange-rates.
+Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), rvtools, aws-inventory
+  (describe-* JSON), azure-inventory, gcp-inventory, servicenow, inventory, cmdb, assets, budgets,
+  metrics, contracts, exchange-rates.
 
 \b
 Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored). In a folder, a file of no known
@@ -36,8 +40,11 @@ REFUSALS_SHOWN = 20
 @finops_command("ingest", epilog=EPILOG)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
+@click.option("--mapping", metavar="FILE", help="A YAML file that says what the columns mean.")
 @click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
-def command(setting: Setting, paths: tuple[str, ...], format_name: str | None, actor: str | None) -> int:
+def command(
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None
+) -> int:
     """Take bills, inventories and business figures into the store.
 
     Each file is one batch: stored whole with its ledger entry, or refused with a sentence and the store as it
@@ -49,7 +56,9 @@ def command(setting: Setting, paths: tuple[str, ...], format_name: str | None, a
 
     _check_format(format_name)
     with Progress("", setting) as tell:
-        report = ingest_paths(setting.workspace, list(paths), format=format_name, actor=actor, progress=tell)
+        report = ingest_paths(
+            setting.workspace, list(paths), format=format_name, mapping=mapping, actor=actor, progress=tell
+        )
     if setting.json:
         print_json(report.as_dict())
     else:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from finops_kit.errors import FinopsError, SourceRefused
+from finops_kit.errors import FinopsError, SourceRefused, UsageError
 from finops_kit.ingest.locations import locate
-from finops_kit.ingest.recognise import open_source
+from finops_kit.ingest.mapped import open_mapped, seen_under
+from finops_kit.ingest.recognise import Opened, open_source
 from finops_kit.ingest.report import REFUSED, UNCHANGED, FileReport, IngestReport
 from finops_kit.normalize.exact import prepare
+from finops_kit.normalize.mapping import Mapping, read_mapping
 from finops_kit.settings import Workspace
 from finops_kit.sources.files import group_reports, report_of
 from finops_kit.sources.formats import find_format
@@ -51,6 +53,7 @@ def ingest_paths(
     paths: Sequence[str | Path],
     *,
     format: str | None = None,
+    mapping: str | Path | None = None,
     actor: str | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -60,6 +63,7 @@ def ingest_paths(
     ----------
     paths : files, or directories that are walked
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
+    mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
 
@@ -74,6 +78,9 @@ def ingest_paths(
     """
     if format is not None:
         find_format(format)
+    said = read_mapping(mapping) if mapping is not None else None
+    if said is not None and format is not None:
+        raise UsageError("A mapping says the format itself: give --mapping or --format, not both.")
     found: list[tuple[str, list[Path], str]] = []
     names: dict[Path, str] = {}
     done: dict[Path, list[FileReport]] = {}
@@ -90,7 +97,8 @@ def ingest_paths(
         prepare(writer.connection)
         writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
         for group in group_reports([path for _, files, _ in found for path in files]):
-            for path, one in zip(group, _ingest_group(writer, group, names, format, actor, progress), strict=True):
+            ingested = _ingest_group(writer, group, names, said or format, actor, progress)
+            for path, one in zip(group, ingested, strict=True):
                 one.walked = path in walked
                 done.setdefault(path, []).append(one)
         version = writer.version()
@@ -115,7 +123,7 @@ def _ingest_group(
     writer: Writer,
     paths: list[Path],
     names: dict[Path, str],
-    format: str | None,
+    format: Mapping | str | None,
     actor: str | None,
     progress: Progress | None,
 ) -> Iterator[FileReport]:
@@ -126,10 +134,10 @@ def _ingest_group(
             progress(f"ingest {names[path]}")
         one = FileReport(names[path])
         try:
-            with open_source(writer.connection, path, format, names[path]) as opened:
+            with _open(writer, path, names[path], format) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
-                    seen = None if again else writer.seen(opened.scan.expected_digest)
+                    seen = None if again else _seen(writer, opened.scan.expected_digest, format)
                     if seen:
                         one = _unchanged(one, seen)
                         group.take_from(writer, seen["batch_id"])
@@ -146,6 +154,16 @@ def _ingest_group(
             why = str(error).splitlines()[0][:200]
             one.reason = f"{names[path]} could not be stored ({why}). The store is as it was."
         yield one
+
+
+def _open(writer: Writer, path: Path, name: str, format: Mapping | str | None) -> AbstractContextManager[Opened]:
+    if isinstance(format, Mapping):
+        return open_mapped(writer.connection, path, name, format, writer.workspace.root / "spill")
+    return open_source(writer.connection, path, format, name)
+
+
+def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str, Any] | None:
+    return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
 def _is_redelivered(writer: Writer, paths: list[Path]) -> bool:
