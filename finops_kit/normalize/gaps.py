@@ -1,0 +1,188 @@
+"""What each bill cannot say: FOCUS columns and rules that a source leaves open, declared once.
+
+The page ``docs/sources.md`` is written from this table (``python -m finops_kit.normalize.gaps``), and a test holds
+the page to it. A rule is named as FOCUS' rule model 1.2 names it.
+"""
+
+# ruff: noqa: E501 - a table of sentences
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that a source cannot fill.
+
+    Attributes
+    ----------
+    column : the FOCUS column
+    why : in a sentence
+    instead : what stands there
+    rules : the rules of FOCUS' rule model that its rows may fail
+    """
+
+    column: str
+    why: str
+    instead: str
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How one billing source becomes FOCUS, for people.
+
+    Attributes
+    ----------
+    formats : names that ``--format`` takes
+    title : the source's name
+    basis : the documents that the rules follow
+    rules : (FOCUS column, where it comes from)
+    gaps : what it cannot fill
+    """
+
+    formats: tuple[str, ...]
+    title: str
+    basis: str
+    rules: tuple[tuple[str, str], ...]
+    gaps: tuple[Gap, ...]
+
+
+MAPPINGS: tuple[Mapping, ...] = (
+    Mapping(
+        ("focus-1.0", "focus-1.1", "focus-1.2", "focus-1.3", "focus-1.4"),
+        "FOCUS exports of the providers",
+        "FinOps Open Cost and Usage Specification 1.0 to 1.4",
+        (
+            ("every FOCUS column", "the column of that name; other columns are kept in x_Columns"),
+            ("ProviderName", "ServiceProviderName where 1.4 has no ProviderName"),
+        ),
+        (
+            Gap("InvoiceId, PricingCurrency, SkuMeter, SkuPriceDetails, ...", "versions 1.0 and 1.1 do not have them",
+                "null, or Microsoft's x_ column of that name"),
+        ),
+    ),
+    Mapping(
+        ("aws-cur", "aws-cur-2.0"),
+        "AWS Cost and Usage Report, legacy and 2.0",
+        "AWS Data Exports: table dictionaries of the legacy report and of CUR 2.0; AWS' FOCUS 1.2 export for what a column "
+        "holds",
+        (
+            ("BilledCost", "UnblendedCost; NetUnblendedCost where a `discount` column says that discounts have no lines"),
+            ("EffectiveCost", "covered usage at its commitment rate; a fee by what nobody used of it; else BilledCost"),
+            ("ListCost", "pricing/publicOnDemandCost, else BilledCost; nothing on a negation"),
+            ("ContractedCost", "BilledCost; the list cost on usage that a reservation covers"),
+            ("ChargeCategory", "Usage, DiscountedUsage, SavingsPlanCoveredUsage, SavingsPlanNegation: Usage · Fee, RIFee, "
+             "upfront and recurring fees: Purchase (Usage where unused) · Tax · Credit · discounts and Refund: Adjustment"),
+            ("ChargeClass", "Correction on a Refund"),
+            ("SubAccountId", "lineItem/UsageAccountId"),
+            ("Tags", "resourceTags/*, or the map resource_tags; `aws:` stays before AWS' own keys"),
+        ),
+        (
+            Gap("BillingAccountName, SubAccountName", "the legacy report has account ids only", "null"),
+            Gap("CommitmentDiscountName", "the report has ARNs only", "null"),
+            Gap("CapacityReservationId", "the report names capacity reservations in usage types only", "null"),
+            Gap("ContractedCost of savings plans", "negotiated prices stand in discount lines of their own", "BilledCost"),
+            Gap("SkuPriceDetails", "product columns differ by service", "null; product/* is kept in x_Columns"),
+        ),
+    ),
+    Mapping(
+        ("azure-actual", "azure-amortized"),
+        "Azure cost details: EA, MCA, pay-as-you-go",
+        "Microsoft Learn: Convert Cost Management data to FOCUS; Understand cost details fields",
+        (
+            ("BilledCost", "actual: the cost · amortised: 0 where a commitment pays, else the cost"),
+            ("EffectiveCost", "actual: 0 on a commitment's fee, else the cost · amortised: the cost"),
+            ("ListCost", "paygCostInBillingCurrency, else PayGPrice x Quantity, else ContractedCost"),
+            ("ContractedCost", "UnitPrice x Quantity, at the file's exchange rate; else the cost"),
+            ("ChargeCategory", "Usage, Purchase, Tax, Credit by name · unused commitments: Usage · Refund: Purchase · "
+             "RoundingAdjustment and the rest: Adjustment"),
+            ("ChargeClass", "Correction on a Refund"),
+            ("BillingPeriod", "BillingPeriodStartDate and the day after BillingPeriodEndDate; else the month of Date"),
+            ("BillingAccountId", "BillingProfileId, else BillingAccountId, else the subscription"),
+            ("PricingQuantity, PricingUnit", "Quantity and UnitOfMeasure as they stand: 0.0129 of `10K`"),
+            ("CommitmentDiscountId", "benefitId, else ReservationId"),
+        ),
+        (
+            Gap("EffectiveCost of covered usage", "actual costs have nothing on usage that a commitment covers; its cost "
+                "is in the amortised data set, kept in charge_history", "0 in charge"),
+            Gap("PricingUnit", "kept in Azure's words: `10K`, `1/Month`", "UnitOfMeasure",
+                ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
+            Gap("InvoiceIssuerName", "a partner bills the row, which FOCUS takes for a third party's invoice",
+                "PartnerName", ("BilledCost-C-000-M", "BilledCost-C-005-C")),
+            Gap("InvoiceId", "enterprise agreements have none in the file", "null"),
+            Gap("SkuId, SkuPriceId", "enterprise agreements have no product id", "MeterId, PartNumber"),
+            Gap("BillingCurrency", "files of custom templates without a currency", "the file is refused"),
+            Gap("SkuPriceDetails", "AdditionalInfo is not in FOCUS' words", "null; kept in x_Columns"),
+        ),
+    ),
+    Mapping(
+        ("gcp-billing",),
+        "Google Cloud billing export, standard and detailed",
+        "Google Cloud: Structure of Detailed data export, Structure of FOCUS data export; Google's FOCUS view for BigQuery",
+        (
+            ("BilledCost", "cost plus the amounts of all credits of the row"),
+            ("EffectiveCost", "the same"),
+            ("ContractedCost", "cost: after negotiated prices, before credits"),
+            ("ListCost", "cost_at_list, else cost"),
+            ("ChargeCategory", "cost_type: regular: Usage · tax: Tax · adjustment, rounding_error: Adjustment"),
+            ("ChargeClass", "Correction where adjustment_info says something"),
+            ("BillingPeriod", "invoice.month, whatever the month of use, in UTC"),
+            ("CommitmentDiscountId", "subscription.instance_id, else the id or name of the first credit"),
+            ("Tags", "labels; project and system labels stay in x_Columns"),
+        ),
+        (
+            Gap("EffectiveCost of commitments", "the fee of a commitment is a row of usage, and credits take back what it "
+                "covers: the sum is right, the spread over hours is not", "BilledCost"),
+            Gap("InvoiceId", "the export has the invoice's month, not its number", "null"),
+            Gap("ListUnitPrice, ContractedUnitPrice", "standard exports have no prices", "null"),
+            Gap("SkuPriceId", "a price has no id of its own", "sku.id"),
+            Gap("BillingAccountName", "not in the export", "null"),
+            Gap("RegionName", "the export has the region's id only", "location.region"),
+            Gap("ServiceName", "names of marketplace services carry signs beyond ASCII (`Red Hat(R)`)", "as it stands",
+                ("ServiceName-C-000-M", "ServiceName-C-002-M")),
+        ),
+    ),
+)  # fmt: skip
+
+
+def allowed_rules(name: str) -> tuple[str, ...]:
+    """The rules that rows of a format may fail because of its declared gaps.
+
+    Example
+    -------
+    >>> allowed_rules("aws-cur")
+    ()
+    """
+    return tuple(
+        rule for mapping in MAPPINGS if name in mapping.formats for gap in mapping.gaps for rule in gap.rules
+    )  # fmt: skip
+
+
+def page() -> str:
+    """The page ``docs/sources.md``."""
+    parts = [_HEAD]
+    for mapping in MAPPINGS:
+        names = ", ".join(f"`{name}`" for name in mapping.formats)
+        parts.append(f"## {mapping.title}\n\n`--format` {names}. After {mapping.basis}.\n")
+        parts.append("| FOCUS | from |\n|---|---|\n" + "".join(f"| {a} | {b} |\n" for a, b in mapping.rules))
+        parts.append("| gap | why | what stands there | FOCUS rules that may fail |\n|---|---|---|---|\n" + "".join(
+            f"| {gap.column} | {gap.why} | {gap.instead} | {' '.join(gap.rules)} |\n" for gap in mapping.gaps
+        ))  # fmt: skip
+    return "\n".join(parts)
+
+
+_HEAD = """# Billing sources: what each column comes from, and what a bill cannot say
+
+Every file is recognised by its header and its rows, never by its name; `--format` says it where both leave doubt.
+BilledCost of a batch equals the file's own sum to the last digit, or nothing is stored. Columns that FOCUS has no
+place for are kept in `x_Columns`. This page is written by `python -m finops_kit.normalize.gaps > docs/sources.md`.
+
+Azure's *actual* and *amortised* costs are two data sets of one period. Only the actual one is delivered as `charge` and
+counts. The amortised one has its own source, `azure-amortized`, and its own data set, `charge_amortized`: it can be read
+in `charge_history` and is never in `charge`. A file without any commitment is the same in both and counts as actual.
+"""
+
+
+if __name__ == "__main__":
+    print(page(), end="")
