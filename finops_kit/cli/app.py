@@ -17,7 +17,7 @@ from finops_kit.cli.common import Setting, report_error, with_globals
 
 #: the commands, one module each, in the order of a first day
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Begin", ("demo", "init", "ingest", "status")),
+    ("Begin", ("demo", "init", "ingest", "quarantine", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
     ("Prove and hand on", ("trace", "verify", "ledger", "export")),
 )

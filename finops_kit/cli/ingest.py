@@ -98,7 +98,7 @@ def show(report: IngestReport) -> None:
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
     if any(file.rows_quarantined for file in report.files):
-        click.echo('Quarantined rows: finops sql "FROM quarantine SELECT source_file, source_row, reason"')
+        click.echo("Quarantined rows: finops quarantine")
 
 
 def tell_refusals(report: IngestReport) -> None:

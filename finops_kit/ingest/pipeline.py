@@ -48,6 +48,14 @@ class _Group:
         self.delivered |= set(found)
 
 
+class _Again(_Group):
+    """Rows that come again: they add to what was delivered without them."""
+
+    def mode(self, account: str, period: Any) -> str:
+        """Always ``append``."""
+        return "append"
+
+
 def ingest_paths(
     workspace: Workspace,
     paths: Sequence[str | Path],
@@ -56,6 +64,7 @@ def ingest_paths(
     mapping: str | Path | None = None,
     actor: str | None = None,
     progress: Progress | None = None,
+    replaying: tuple[str, dict[str, Any]] | None = None,
 ) -> IngestReport:
     """Take files in: each becomes one batch, is found unchanged, or is refused in one sentence.
 
@@ -63,6 +72,7 @@ def ingest_paths(
     ----------
     paths : files, or directories that are walked
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
+    replaying : the name and the details of rows that are brought again; they add to the delivery that lacked them
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
@@ -89,7 +99,7 @@ def ingest_paths(
             try:
                 files = unpacked.enter_context(locate(given, workspace.root / "spill"))
                 found.append((str(given), [one.path for one in files], ""))
-                names |= {one.path: one.name for one in files}
+                names |= {one.path: replaying[0] if replaying else one.name for one in files}
             except SourceRefused as error:
                 found.append((str(given), [], str(error)))
         walked = {path for given, files, _ in found for path in files if str(path) != str(Path(given).expanduser())
@@ -97,7 +107,7 @@ def ingest_paths(
         prepare(writer.connection)
         writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
         for group in group_reports([path for _, files, _ in found for path in files]):
-            ingested = _ingest_group(writer, group, names, said or format, actor, progress)
+            ingested = _ingest_group(writer, group, names, said or format, actor, progress, replaying)
             for path, one in zip(group, ingested, strict=True):
                 one.walked = path in walked
                 done.setdefault(path, []).append(one)
@@ -126,8 +136,9 @@ def _ingest_group(
     format: Mapping | str | None,
     actor: str | None,
     progress: Progress | None,
+    replaying: tuple[str, dict[str, Any]] | None,
 ) -> Iterator[FileReport]:
-    group = _Group()
+    group = _Again() if replaying else _Group()
     again = len(paths) > 1 and _is_redelivered(writer, paths)
     for path in paths:
         if progress:
@@ -143,7 +154,8 @@ def _ingest_group(
                         group.take_from(writer, seen["batch_id"])
                     else:
                         part = report_of(Path(names[path]))
-                        details = {"report": part[0], "part": part[1]} if part else {}
+                        details: dict[str, Any] = {"report": part[0], "part": part[1]} if part else {}
+                        details |= replaying[1] if replaying else {}
                         one = opened.append(writer, group.mode, actor, details)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)

@@ -1,0 +1,87 @@
+"""Quarantine: what waits is listed, exported and brought in again; nothing is deleted, nothing counts twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from tests_ingest import ask, focus_text
+from tests_ingest import fingerprint as look
+
+from finops_kit.errors import UsageError
+from finops_kit.ingest import ingest_paths
+from finops_kit.ingest.replay import replay, write_raw
+from finops_kit.store import open_reader
+from finops_kit.store.held import held_groups, held_rows
+
+MAPPING = """version: 1
+name: saas
+columns:
+  BilledCost: Amount
+  BillingCurrency: {constant: EUR}
+  BillingPeriodStart: Month
+  ProviderName: Vendor
+  ServiceName: Product
+"""
+BILL = "Month,Vendor,Product,Amount,Net\n2026-09,A,x,1.5,1.5\n2026-09,A,y,many,2.5\n2026-13,A,z,4,4\n"
+
+
+def held(store, **options):
+    with open_reader(store) as reader:
+        return held_rows(reader.connection, **options)
+
+
+def test_rows_come_in_after_the_mapping_is_corrected(store, write):
+    bill = write("bill.csv", BILL)
+    batch = ingest_paths(store, [bill], mapping=write("m.yaml", MAPPING)).files[0].batch_id
+    with open_reader(store) as reader:
+        groups = held_groups(reader.connection)
+    assert [(one["column_name"], one["rows"], one["first_row"]) for one in groups] == [
+        ("Amount", 1, 2),
+        ("Month", 1, 3),
+    ]
+    corrected = write("m2.yaml", MAPPING.replace("BilledCost: Amount", "BilledCost: Net"))
+    one = replay(store, batch, mapping=corrected)
+    assert (one.status, one.rows_read, one.rows_stored, one.rows_quarantined) == ("stored", 2, 1, 1)
+    # the first row's delivery stands, the replayed row adds to it
+    assert ask(store, 'SELECT sum("BilledCost"), count(*) FROM charge') == [(Decimal("4.0"), 2)]
+    assert [(row["batch_id"], row["column_name"]) for row in held(store)] == [(one.batch_id, "Month")]
+    assert len(held(store, everything=True)) == 3
+    assert ask(store, "SELECT count(*) FROM quarantine") == [(3,)]
+    with pytest.raises(UsageError, match="no open row"):
+        replay(store, batch, mapping=corrected)
+
+
+def test_a_replay_that_stores_nothing_changes_nothing(store, write):
+    text = focus_text({}, {"BilledCost": "x"})
+    batch = ingest_paths(store, [write("bill.csv", text)]).files[0].batch_id
+    before = look(store)
+    assert replay(store, batch).status == "refused"
+    assert look(store) == before
+    assert len(held(store)) == 1
+
+
+def test_rows_of_a_delivery_that_was_replaced_do_not_come_back(store, write):
+    batch = ingest_paths(store, [write("a.csv", focus_text({}, {"BilledCost": "x"}))]).files[0].batch_id
+    ingest_paths(store, [write("b.csv", focus_text({}, {"BilledCost": "7"}))])
+    with pytest.raises(UsageError, match="replaced"):
+        replay(store, batch)
+
+
+def test_export_holds_the_raw_row_beside_its_reason(store, write):
+    batch = ingest_paths(store, [write("bill.csv", BILL)], mapping=write("m.yaml", MAPPING)).files[0].batch_id
+    out = io.StringIO()
+    write_raw(held(store, batch=batch), out)
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert [(row["quarantine_row"], row["quarantine_column"], row["Product"], row["Amount"]) for row in rows] == [
+        ("2", "Amount", "y", "many"), ("3", "Month", "z", "4")
+    ]  # fmt: skip
+
+
+def test_an_inventory_is_not_replayed_in_part(store, write):
+    text = "resource_id,kind,observed_at\na,machine,2026-09-01\nb,machine,never\n"
+    batch = ingest_paths(store, [write("i.csv", text)]).files[0].batch_id
+    with pytest.raises(UsageError, match="ingest it whole"):
+        replay(store, batch)
