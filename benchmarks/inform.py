@@ -28,7 +28,8 @@ from finops_kit.store import create_store, open_reader, open_writer, writer
 SNAPSHOTS = """
     SELECT sha256(r || '/' || look || '/{salt}') AS snapshot_id, 'r' || lpad(r::VARCHAR, 7, '0') AS resource_id,
         'inventory' AS source_system,
-        TIMESTAMPTZ '2026-01-01 06:00:00+00' + to_days(look::INT) + {shift} AS observed_at, 'present' AS presence, 'cloud' AS scope, 'machine' AS kind, 'AWS' AS provider_name, 'eu' AS region_id,
+        TIMESTAMPTZ '2026-01-01 06:00:00+00' + to_days(look::INT) + {shift} AS observed_at,
+        'present' AS presence, 'cloud' AS scope, 'machine' AS kind, 'AWS' AS provider_name, 'eu' AS region_id,
         'acc' || (r % 40) AS account_id, 'running' AS power_state, 'm5' AS sku,
         (2 + 2 * ((hash(r) % 10 + look) // 10) + {salt})::DECIMAL(38,18) AS vcpu, 16::DECIMAL(38,18) AS memory_gib,
         MAP {{'service_id': 's' || (r % 30), 'team': 't' || (r % 7), 'environment': 'prod'}} AS tags,
