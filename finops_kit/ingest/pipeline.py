@@ -97,9 +97,9 @@ def ingest_paths(
     with ExitStack() as unpacked, open_writer(workspace) as writer:
         for given in paths:
             try:
-                files = unpacked.enter_context(locate(given, workspace.root / "spill"))
-                found.append((str(given), [one.path for one in files], ""))
-                names |= {one.path: replaying[0] if replaying else one.name for one in files}
+                located = unpacked.enter_context(locate(given, workspace.root / "spill"))
+                found.append((str(given), [one.path for one in located], ""))
+                names |= {one.path: replaying[0] if replaying else one.name for one in located}
             except SourceRefused as error:
                 found.append((str(given), [], str(error)))
         walked = {path for given, files, _ in found for path in files if str(path) != str(Path(given).expanduser())

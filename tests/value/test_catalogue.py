@@ -1,0 +1,44 @@
+"""The price catalogue: new SKUs and prices that moved, by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from finops_kit.value.catalogue import catalogue_changes
+from finops_kit.value.prices import unit_prices
+
+
+def _row(month, sku, contracted, listed, quantity=10):
+    return {
+        "day": date(2025, month, 5), "cost": contracted * quantity, "SkuId": sku, "SkuPriceId": sku,
+        "PricingUnit": "Hour", "PricingQuantity": quantity, "ContractedCost": contracted * quantity,
+        "ListCost": listed * quantity,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prices(lens_of):
+    return unit_prices(lens_of([
+        _row(1, "gone and back", 1, 1), _row(3, "gone and back", 1, 1),
+        *(_row(month, "steady", 2, 3) for month in (1, 2, 3)),
+        _row(2, "dearer", 2, 4), _row(3, "dearer", 3, 4),
+        _row(2, "listed", 2, 4), _row(3, "listed", 2, 5),
+        _row(3, "new", 7, 7),
+        _row(2, "a hair", 100, 100), _row(3, "a hair", 100.1, 100.1),
+    ]))  # fmt: skip
+
+
+def test_what_is_new_or_another_price(db, prices):
+    found = {row["sku"]: row for row in db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).to_pylist()}
+    assert {sku: row["change"] for sku, row in found.items()} == {
+        "gone and back": "returned", "dearer": "negotiated price", "listed": "list price", "new": "new"
+    }  # fmt: skip
+    assert found["dearer"]["drift_pct"] == pytest.approx(50)
+    assert (found["listed"]["list_before"], found["listed"]["list_price"]) == pytest.approx((4, 5))
+    assert found["new"]["last_month"] is None
+
+
+def test_nothing_is_new_in_the_first_month(db, prices):
+    assert db.to_pyarrow(catalogue_changes(prices, "2025-01-01")).num_rows == 0
