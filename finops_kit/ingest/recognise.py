@@ -20,6 +20,7 @@ from finops_kit.normalize.aws_cur import plan_aws_cur
 from finops_kit.normalize.azure import plan_azure
 from finops_kit.normalize.focus import plan_focus
 from finops_kit.normalize.gcp import plan_gcp
+from finops_kit.normalize.oci import plan_oci
 from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
@@ -65,6 +66,8 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
         return plan_azure(known.name, scan.header, scan.types, remark)
     if known.name == "gcp-billing":
         return plan_gcp(scan.header, scan.types)
+    if known.name == "oci-cost":
+        return plan_oci(scan.header, scan.types)
     if known.name == "inventory":
         return plan_inventory(known, scan.header, scan.types)
     return plan_reference(known, scan.header, scan.types)

@@ -175,7 +175,7 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         "billing_account_id": [account for account, _ in periods],
         "period_start": pa.array([period for _, period in periods], pa.timestamp("us", tz="UTC")),
         "dataset": [plan.dataset] * len(periods),
-        "mode": [mode(account, period) for account, period in periods],
+        "mode": ["append" if plan.appends else mode(account, period) for account, period in periods],
         "rows": [count for count, _ in periods.values()],
         "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
     }))  # fmt: skip

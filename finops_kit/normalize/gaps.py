@@ -143,6 +143,25 @@ MAPPINGS: tuple[Mapping, ...] = (
                 ("ServiceName-C-000-M", "ServiceName-C-002-M")),
         ),
     ),
+    Mapping(
+        ("oci-cost",),
+        "Oracle Cloud cost reports",
+        "Oracle: Cost and Usage Reports; Oracle's FOCUS reports for account ids",
+        (
+            ("BilledCost, EffectiveCost, ContractedCost", "cost/myCost, overage included"),
+            ("BillingAccountId, SubAccountId", "cost/subscriptionId, else the tenancy; lineItem/tenantId"),
+            ("BillingPeriod", "the month of the interval, in UTC; each file adds to it"),
+            ("ChargeClass", "Correction where lineItem/isCorrection is true"),
+            ("Tags", "tags/*, without the prefix"),
+        ),
+        (
+            Gap("ListCost, ListUnitPrice", "the report has the rate that was paid, not the listed one", "BilledCost, null"),
+            Gap("InvoiceId", "not in the report", "null"),
+            Gap("ChargeCategory", "purchases, credits and taxes are not in the report", "Usage throughout"),
+            Gap("ResourceName", "the report has OCIDs only", "null"),
+            Gap("RegionName", "the report has the region's id only", "product/region"),
+        ),
+    ),
 )  # fmt: skip
 
 

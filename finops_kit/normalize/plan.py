@@ -129,6 +129,7 @@ class Plan:
     cost_else : the cost where the cost column is empty
     credits : the raw column of a list of credits that the cost does not contain yet
     controlled : the output whose sum must equal the file's own sum of ``cost``
+    appends : the file adds to its period, which other files have delivered in part
     dataset : what the file delivers; only ``charge`` counts as current charges
     remark : what the ingest report says about every file that is taken in by this plan
     unused : header names that nothing takes
@@ -146,6 +147,7 @@ class Plan:
     cost_else: Input | None = None
     credits: Input | None = None
     controlled: str = "BilledCost"
+    appends: bool = False
     dataset: str = "charge"
     remark: str = ""
     unused: tuple[str, ...] = field(default=())

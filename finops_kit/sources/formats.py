@@ -56,6 +56,12 @@ GCP_NEEDS = (
     "service.description",
 )  # fmt: skip
 
+#: the same for Oracle's cost reports
+OCI_NEEDS = (
+    "lineItem/tenantId", "lineItem/intervalUsageStart", "lineItem/intervalUsageEnd", "product/service", "cost/myCost",
+    "cost/currencyCode",
+)  # fmt: skip
+
 
 def _required(table: str) -> tuple[str, ...]:
     return tuple(f.name for f in TABLES[table].fields if f.required and f.name not in ("batch_id", "source_row"))
@@ -68,6 +74,7 @@ _FORMATS = (
     Format(ACTUAL, "azure", "charge", AZURE_NEEDS, "Azure cost details, actual"),
     Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
     Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
+    Format("oci-cost", "oci", "charge", OCI_NEEDS, "Oracle Cloud cost report"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
     Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
     Format("aws-inventory", "aws", "resource_snapshot", (), "aws ... describe-* JSON"),
@@ -147,6 +154,8 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS["aws-cur-2.0" if have & CUR2_MARKS else "aws-cur"]
     if have >= {canonical(name) for name in GCP_NEEDS}:
         return FORMATS["gcp-billing"]
+    if have >= {canonical(name) for name in OCI_NEEDS}:
+        return FORMATS["oci-cost"]
     if missing_columns(header) == []:
         return FORMATS[ACTUAL]
     best: tuple[int, Format] | None = None
