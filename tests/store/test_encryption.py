@@ -13,6 +13,7 @@ import pytest
 from finops_kit.errors import UsageError
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader, open_writer
+from finops_kit.store.door import run_sql
 from finops_kit.store.verify import verify
 
 SECRETS = ("geheim-tag-4711", "account-0815-secret", "vm-very-private", "mein-kostentraeger", "someone@example.org")
@@ -63,6 +64,8 @@ def test_no_plain_word_is_in_any_data_file(encrypted: Workspace, tmp_path: Path)
 def test_an_encrypted_store_reads_and_verifies_like_any_other(encrypted: Workspace) -> None:
     with open_reader(encrypted) as reader:
         assert reader.connection.execute("SELECT count(*) FROM lake.charge").fetchone() == (500,)
+    with run_sql(encrypted, "SELECT count(*) AS n FROM quarantine") as answer:
+        assert list(answer.records()) == [{"n": 1}]
     report = verify(encrypted)
     assert (report.findings, report.orphans) == ([], [])
     assert create_store(encrypted) is False

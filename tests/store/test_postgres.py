@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from finops_kit.errors import StoreBusy, StoreError, UsageError
+from finops_kit.errors import FinopsError, StoreBusy, StoreError, UsageError
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader, open_writer
 from finops_kit.store.configuration import CATALOGUE_VARIABLE, read_settings
+from finops_kit.store.door import run_sql
 from finops_kit.store.heads import keep_head, sign_head
 from finops_kit.store.keys import make_key
 from finops_kit.store.lock import writer_lock
@@ -99,6 +100,15 @@ def test_a_store_works_the_same(team: Workspace, forger: Any) -> None:
         kept = keep_head(team, sign_head(reader))
     report = verify(team, heads=[kept])
     assert (report.findings, report.orphans, report.entries) == ([], [], 3)
+
+
+def test_the_read_only_door_works_the_same(team: Workspace, forger: Any) -> None:
+    forger.add_batch(team, 1)
+    with run_sql(team, "SELECT count(*) AS n FROM charge") as answer:
+        assert list(answer.records()) == [{"n": 4}]
+    for statement in ("SELECT * FROM postgres_query('x', 'SELECT 1')", "SELECT * FROM postgres_scan('', '', 'x')"):
+        with pytest.raises(FinopsError):
+            run_sql(team, statement)
 
 
 def test_tampering_is_found(team: Workspace, forger: Any) -> None:
