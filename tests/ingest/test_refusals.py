@@ -36,7 +36,7 @@ CASES = {
     "blank lines only": (b"\n\n\n", "holds no header"),
     "binary": (bytes(range(256)) * 100, "binary"),
     "elf": (b"\x7fELF\x02\x01\x01" + bytes(64), "binary"),
-    "zip": (b"PK\x03\x04" + b"a" * 100, "zip archive or a workbook"),
+    "zip": (b"PK\x03\x04" + b"a" * 100, "damaged archive"),
     "utf-16": (GOOD.encode("utf-16"), "UTF-16"),
     "latin-1": (GOOD.replace("Machines", "Gebühr").encode("latin-1"), "not UTF-8"),
     "truncated gzip": (gzip.compress(GOOD.encode() * 50)[:-20], "truncated"),
