@@ -185,8 +185,10 @@ PRICING_UNIT = r"""CASE WHEN "pricing/unit" IS NULL THEN 'Units' ELSE
         '(^|-)(?:Hrs|hrs|Hr|Hour|hour|hours)$', '\1Hours'), '(^|-)(?:Mo|mo|Month|month|months)$', '\1Months'),
         '(^|-)(?:Second|second|seconds|secs)$', '\1Seconds'), '^([A-Za-z0-9]+)-([A-Za-z0-9]+)-', '\1 \2-') END"""
 
-#: A subsidiary of AWS bills for AWS: FOCUS takes an issuer that differs from the provider for a third party.
-INVOICE_ISSUER = """CASE WHEN regexp_matches(lower(coalesce("bill/InvoicingEntity", "lineItem/LegalEntity", 'aws')),
+#: AWS bills what is sold on its marketplace. A subsidiary of AWS bills for AWS: FOCUS takes an issuer that differs
+#: from the provider for a third party.
+INVOICE_ISSUER = """CASE WHEN "bill/InvoicingEntity" IS NULL AND "bill/BillingEntity" = 'AWS Marketplace' THEN 'AWS'
+    WHEN regexp_matches(lower(coalesce("bill/InvoicingEntity", "lineItem/LegalEntity", 'aws')),
     '^(amazon|aws)') THEN 'AWS' ELSE coalesce("bill/InvoicingEntity", "lineItem/LegalEntity") END"""
 
 _COMMITTED = f"({_COVERED} OR {_COMMITMENT_FEE})"
@@ -219,7 +221,7 @@ def _outputs(tags: list[tuple[str, str]], given_tags: str = "") -> dict[str, str
         "BillingPeriodEnd": '"bill/BillingPeriodEndDate"',
         "ChargeCategory": CHARGE_CATEGORY,
         "ChargeClass": f"CASE WHEN {_TYPE} = 'Refund' THEN 'Correction' END",
-        "ChargeDescription": '"lineItem/LineItemDescription"',
+        "ChargeDescription": 'coalesce("lineItem/LineItemDescription", "lineItem/UsageType", "lineItem/LineItemType")',
         "ChargeFrequency": CHARGE_FREQUENCY,
         "ChargePeriodStart": '"lineItem/UsageStartDate"',
         "ChargePeriodEnd": CHARGE_PERIOD_END,

@@ -77,7 +77,9 @@ BILLED_COST = {ACTUAL: '"Cost"', AMORTIZED: f'CASE WHEN {_COVERED} OR {_UNUSED} 
 #: Actual: a commitment's fee has no EffectiveCost, which lies in its use - in the amortised data set, not here.
 EFFECTIVE_COST = {ACTUAL: f'CASE WHEN {_FEE} THEN {_ZERO} ELSE "Cost" END', AMORTIZED: '"Cost"'}
 
-CHARGE_FREQUENCY = f"""CASE replace(lower("Frequency"), '-', '')
+#: A Purchase may not be Usage-Based (FOCUS), as a refund of usage would be.
+CHARGE_FREQUENCY = f"""CASE CASE WHEN {_CATEGORY} = 'Purchase' AND lower("Frequency") LIKE 'usage%' THEN 'onetime'
+        ELSE replace(lower("Frequency"), '-', '') END
     WHEN 'onetime' THEN 'One-Time' WHEN 'recurring' THEN 'Recurring' WHEN 'monthly' THEN 'Recurring'
     WHEN 'usagebased' THEN 'Usage-Based'
     ELSE CASE WHEN {_CATEGORY} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END END"""

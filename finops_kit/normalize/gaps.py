@@ -80,6 +80,12 @@ MAPPINGS: tuple[Mapping, ...] = (
         ),
         (
             Gap("BillingAccountName, SubAccountName", "the legacy report has account ids only", "null"),
+            Gap(
+                "EffectiveCost of other purchases",
+                "support, marketplace and one-time fees cover no later charge; the rule model asks for 0 on every Purchase",
+                "BilledCost, so that no cost is lost",
+                ("EffectiveCost-C-005-C",),
+            ),
             Gap("CommitmentDiscountName", "the report has ARNs only", "null"),
             Gap("CapacityReservationId", "the report names capacity reservations in usage types only", "null"),
             Gap("ContractedCost of savings plans", "negotiated prices stand in discount lines of their own", "BilledCost"),
@@ -104,6 +110,13 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("CommitmentDiscountId", "benefitId, else ReservationId"),
         ),
         (
+            Gap(
+                "EffectiveCost of other purchases",
+                "marketplace purchases and refunds of usage cover no later charge; the rule model asks for 0 on every "
+                "Purchase",
+                "the cost, so that none is lost",
+                ("EffectiveCost-C-005-C",),
+            ),
             Gap("EffectiveCost of covered usage", "actual costs have nothing on usage that a commitment covers; its cost "
                 "is in the amortised data set, kept in charge_history", "0 in charge"),
             Gap("PricingUnit", "kept in Azure's words: `10K`, `1/Month`", "UnitOfMeasure",
@@ -171,7 +184,7 @@ def allowed_rules(name: str) -> tuple[str, ...]:
     Example
     -------
     >>> allowed_rules("aws-cur")
-    ()
+    ('EffectiveCost-C-005-C',)
     """
     return tuple(
         rule for mapping in MAPPINGS if name in mapping.formats for gap in mapping.gaps for rule in gap.rules

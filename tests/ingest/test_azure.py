@@ -76,7 +76,7 @@ def test_usage_is_stored_column_by_column(store, write):
          "Purchase", None, "One-Time", "0.8"),
         (FEE, "Purchase", None, "Recurring", "0"),
         ({**FEE, "ChargeType": "Refund", "CostInBillingCurrency": "-30"}, "Purchase", "Correction", "Recurring", "0"),
-        ({"ChargeType": "Refund", "CostInBillingCurrency": "-4"}, "Purchase", "Correction", "Usage-Based", "-4"),
+        ({"ChargeType": "Refund", "CostInBillingCurrency": "-4"}, "Purchase", "Correction", "One-Time", "-4"),
         ({"ChargeType": "RoundingAdjustment", "Frequency": "", "CostInBillingCurrency": "0.000001"},
          "Adjustment", None, "One-Time", "0.000001"),
         ({"ChargeType": "Credit", "CostInBillingCurrency": "-7", "Frequency": "OneTime"}, "Credit", None, "One-Time",
