@@ -168,12 +168,13 @@ def _bounds(
             [part.low for part in parts if part.low is not None],
             [part.high for part in parts if part.high is not None],
         )
-        bounds = _extremes(column["column_type"], lows, highs)
+        bounds = extremes(column["column_type"], lows, highs)
         if (row["min_value"], row["max_value"]) != bounds:
             yield Finding("catalogue", place, f"bounds {bounds}", f"{(row['min_value'], row['max_value'])}")
 
 
-def _extremes(kind: str, lows: list[str], highs: list[str]) -> tuple[str | None, str | None]:
+def extremes(kind: str, lows: list[str], highs: list[str]) -> tuple[str | None, str | None]:
+    """The least and the greatest of bounds as the catalogue writes them: numbers by value, the rest by their bytes."""
     if not lows or not highs:
         return None, None
     if kind == "boolean":
@@ -208,7 +209,7 @@ def _table_bounds(
         highs = [part["max_value"] for part in parts if part["max_value"] is not None]
         expected = (
             any(part["null_count"] for part in parts),
-            *_extremes(column["column_type"], lows, highs),
+            *extremes(column["column_type"], lows, highs),
             None,
             None,
         )
