@@ -37,7 +37,7 @@ DAY_ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 #: the short profile runs with everybody's tests; FINOPS_HYPOTHESIS=long takes minutes
 LONG = os.environ.get("FINOPS_HYPOTHESIS") == "long"
 histories_to_try = settings(
-    max_examples=2500 if LONG else 25,
+    max_examples=2500 if LONG else 15,
     deadline=None,
     derandomize=not LONG,
     suppress_health_check=list(HealthCheck),
@@ -406,7 +406,7 @@ def test_a_full_derivation_of_the_store_changes_nothing_and_keeps_the_past(works
 
 def test_small_segments_are_merged_and_few_are_read(bench: Any) -> None:
     bench.add([seen(f"r{n}", 0) for n in range(500)])
-    for n in range(1, 60):
+    for n in range(1, 30):
         bench.add([seen(f"r{n}", n / 10, 2 + n % 3)])
     assert bench.segments() <= 4
     assert bench.runs() == bench.runs_from_scratch()
