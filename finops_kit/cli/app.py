@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "ingest", "quarantine", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
     ("Prove and hand on", ("trace", "verify", "ledger", "export")),
-    ("Keep safe", ("backup", "restore")),
+    ("Keep safe", ("backup", "restore", "retention")),
 )
 #: command -> module, where it is not the command's own name
 MODULES = {"sql": "query"}
