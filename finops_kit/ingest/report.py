@@ -19,7 +19,7 @@ class FileReport:
     ----------
     status : ``stored``, ``unchanged`` (its content was stored before) or ``refused``
     reason : why, in a sentence; empty where it was stored without a remark
-    control_totals : sum of BilledCost per currency over the stored rows, exact
+    control_totals : sum of BilledCost per currency over the stored rows as the file says it, to its last decimal
     walked : the file was found in a directory, not named by the user
     """
 

@@ -182,7 +182,8 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
 
 
 def _check_control(batch: Batch, scan: Scan, plan: Plan, held: _Held, checked: dict[str, Decimal]) -> None:
-    """Stored + quarantined must equal the file's own sum, cut to the stored scale; the cut is kept on its own."""
+    """Stored + quarantined must equal the file's own sum; what the stored scale cuts off is part of the control total
+    and kept as a figure of its own."""
     control = scan.control
     if control is None:
         return
@@ -198,6 +199,7 @@ def _check_control(batch: Batch, scan: Scan, plan: Plan, held: _Held, checked: d
         cut = EXACT.subtract(control.cut.get(currency, Decimal(0)), held.cut.get(currency, Decimal(0)))
         if cut and plan.controlled == "BilledCost":
             batch.remainders[currency] = cut
+            add_totals(batch.control_totals, currency, cut)
 
 
 def _deliver_reference(batch: Batch, plan: Plan, known: Format, mode: Mode, stored: int) -> None:

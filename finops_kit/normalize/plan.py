@@ -88,10 +88,11 @@ def _direct(given: Input) -> str | None:
     """A cast without the way over text, where the column comes typed and the cast is exact."""
     comes = given.engine_type.upper()
     if given.kind in (MONEY, QUANTITY) and comes.startswith("DECIMAL("):
-        digits, decimals = (int(part) for part in comes[8:-1].split(","))
-        whole, scale = (14, 24) if given.kind == MONEY else (20, 18)
-        if decimals <= scale and digits - decimals <= whole:
-            return f"CAST({given.raw} AS {given.kind})"
+        decimals = int(comes[8:-1].split(",")[1])
+        if decimals <= (24 if given.kind == MONEY else 18):
+            return f"TRY_CAST({given.raw} AS {given.kind})"
+    if given.kind in (MONEY, QUANTITY) and comes in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT"):
+        return f"TRY_CAST({given.raw} AS {given.kind})"
     if given.kind == TIME and comes.startswith("TIMESTAMP"):
         value = f"CAST({given.raw} AS TIMESTAMPTZ)"
         return (

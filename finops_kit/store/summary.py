@@ -105,8 +105,8 @@ def summarize(workspace: Workspace, as_of: AsOf = None) -> StoreStatus:
     with open_reader(workspace, as_of) as reader:
         connection = reader.connection
         sources = [
-            SourceStatus(source or "", dataset, *(int(n or 0) for n in counts), covers_until, recorded_at)
-            for source, dataset, *counts, covers_until, recorded_at in connection.execute(_SOURCES).fetchall()
+            SourceStatus(source or "", dataset, int(now), int(old), batches, int(rows), int(held or 0), until, known)
+            for source, dataset, now, old, batches, rows, held, until, known in connection.execute(_SOURCES).fetchall()
         ]
         totals = connection.execute(
             "SELECT coalesce(sum(rows_stored), 0), coalesce(sum(rows_quarantined), 0) FROM ledger WHERE kind = 'ingest'"

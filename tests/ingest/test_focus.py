@@ -13,6 +13,7 @@ import pytest
 from tests_ingest import FOCUS_ROW, ask, focus_text
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.store.verify import verify
 
 
 def test_a_row_is_stored_as_it_stands(store, write):
@@ -52,8 +53,10 @@ def test_digits_beyond_the_stored_scale_are_kept_as_a_figure_of_their_own(store,
     report = ingest_paths(store, [write("bill.csv", focus_text(*rows))])
     totals = report.files[0].control_totals
     remainders = {k: Decimal(v) for k, v in json.loads(ask(store, "SELECT remainders FROM ledger")[0][0]).items()}
-    assert totals["EUR"] + remainders["EUR"] == Decimal("1.1234567890123456789012352")
-    assert totals["USD"] + remainders["USD"] == Decimal("-2E-25")
+    assert totals == {"EUR": Decimal("1.1234567890123456789012352"), "USD": Decimal("-2E-25")}
+    stored = dict(ask(store, 'SELECT "BillingCurrency", sum("BilledCost") FROM charge GROUP BY 1'))
+    assert {currency: stored[currency] + remainders[currency] for currency in stored} == totals
+    assert not verify(store).findings
 
 
 @pytest.mark.parametrize(
