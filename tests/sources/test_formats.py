@@ -1,0 +1,83 @@
+"""Formats are told by content and header; parts of a report by their names."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finops_kit.errors import ColumnMissing
+from finops_kit.fields import FOCUS_VERSIONS, focus_columns
+from finops_kit.sources.control import EXACT, ControlSum, read_amount, split_amount
+from finops_kit.sources.files import group_reports, inspect_file, report_of
+from finops_kit.sources.formats import FORMATS, check_header, recognise_header
+from finops_kit.sources.layout import read_layouts
+
+
+@pytest.mark.parametrize("version", FOCUS_VERSIONS)
+def test_every_focus_version_is_told_by_its_columns(version):
+    header = [name.upper() for name in focus_columns(version)]
+    assert recognise_header(header).name == f"focus-{version}"
+
+
+@pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if f.needs and f.table not in ("charge",)])
+def test_what_a_format_needs_is_enough_to_know_it(name):
+    header = [*FORMATS[name].needs, "something else"]
+    assert check_header(FORMATS[name], header, "file.csv") is None
+    with pytest.raises(ColumnMissing, match=r"file\.csv"):
+        check_header(FORMATS[name], header[1:], "file.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("cur-00001.csv.gz", 1), ("part-0002.parquet", 2), ("focus_part_3.csv", 3), ("report-00001.snappy.parquet", 1),
+        ("part-00000-6f1c2d3e-aaaa.snappy.parquet", 0), ("bill-2.csv", None), ("focus_2026-09.csv", None),
+        ("cur_2026-09-15.csv.gz", None), ("bill.csv", None), ("export_202609.csv", None), ("bill-0901.csv", None),
+    ],
+)  # fmt: skip
+def test_only_a_part_is_taken_for_a_part(name, part):
+    report = report_of(Path("in") / name)
+    assert (report[1] if report else None) == part
+
+
+def test_parts_of_different_folders_are_different_reports():
+    paths = [Path("b/cur-00001.csv"), Path("a/cur-00002.csv"), Path("a/cur-00001.csv")]
+    assert group_reports(paths) == [[paths[0]], [paths[2], paths[1]]]
+
+
+def test_layouts_with_quotes_blanks_and_line_ends(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes('\ufeff" a ";"b;\nc";d\r\n1;2;3\r\n'.encode())
+    layout = read_layouts(inspect_file(path))[0]
+    assert (layout.delimiter, layout.header, layout.has_rows) == (";", ("a", "b;\nc", "d"), True)
+
+
+@settings(deadline=None)
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20))
+def test_an_amount_splits_without_loss(amount):
+    read = read_amount(f"{amount:E}")
+    if read is not None:
+        kept, cut = split_amount(read)
+        assert abs(cut) < Decimal("1E-24") and -kept.as_tuple().exponent == 24
+        assert read == amount
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.decimals(-1000, 1000, places=None, allow_nan=False), st.sampled_from(["EUR", "USD"]))))
+def test_the_control_sum_is_the_sum_however_it_is_batched(amounts):
+    amounts = [(amount, currency) for amount, currency in amounts if amount.as_tuple().exponent > -300]
+    whole = ControlSum("c0", "c1")
+    for start in range(0, len(amounts), 3):
+        piece = amounts[start : start + 3]
+        whole.add(pa.record_batch({"c0": [format(a, "f") for a, _ in piece], "c1": [c for _, c in piece]}))
+    for currency in ("EUR", "USD"):
+        total = whole.kept.get(currency, Decimal(0)), whole.cut.get(currency, Decimal(0))
+        expected = Decimal(0)
+        for amount, one in amounts:
+            expected = EXACT.add(expected, amount) if one == currency else expected
+        assert EXACT.add(*total) == expected
