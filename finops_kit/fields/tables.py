@@ -139,9 +139,7 @@ LEDGER = Table(
         Field("rows_read", COUNT, "Rows read; always stored + quarantined."),
         Field("rows_stored", COUNT, "Rows stored."),
         Field("rows_quarantined", COUNT, "Rows quarantined."),
-        Field(
-            "control_totals", TEXT, "BilledCost per currency as the source says it: stored + remainder; JSON."
-        ),
+        Field("control_totals", TEXT, "BilledCost per currency as the source says it: stored + remainder; JSON."),
         Field("remainders", TEXT, "What the stored scale cut off per currency, JSON; empty where nothing was."),
         Field("actor", TEXT, "Who ran it."),
         Field("started_at", TIME, "When the batch began.", "UTC"),
