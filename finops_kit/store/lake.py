@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import importlib.resources
 import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +123,10 @@ def attach(
         target = text_literal(f"ducklake:postgres:{settings.catalogue}")
     else:
         options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}"]
-        target = text_literal(f"ducklake:sqlite:{workspace.catalogue.as_posix()}")
+        catalogue = workspace.catalogue
+        if read_only and catalogue.is_file() and not os.access(workspace.root, os.W_OK):
+            catalogue = _copy_to_read(catalogue)
+        target = text_literal(f"ducklake:sqlite:{catalogue.as_posix()}")
     if settings.encrypted:
         # what does not fit into memory is written to a folder of its own, encrypted as well
         connection.execute(f"SET temp_directory = {text_literal(workspace.root / f'spill-{os.getpid()}')}")
@@ -135,6 +142,8 @@ def attach(
         found = catalogue_store_id(connection, name) if settings.store_id else ""
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
+        if not read_only and not os.access(workspace.root, os.W_OK):
+            raise StoreError(f"{workspace.root} cannot be written to; it can still be read.") from error
         if settings.catalogue:
             said = said.replace(settings.catalogue, "its database")
         raise StoreError(f"The store in {workspace.root} cannot be opened: {said}") from error
@@ -144,6 +153,25 @@ def attach(
             f"are of store {settings.store_id}: two stores were mixed. Nothing was read or written; put each "
             "catalogue back to its own data, or restore a backup."
         )
+
+
+#: copies of catalogues on disks that cannot be written to; they go with the process
+_COPIES: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _copy_to_read(catalogue: Path) -> Path:
+    """A copy of a catalogue where SQLite may keep its own files, which it cannot on a read-only disk."""
+    _COPIES.append(tempfile.TemporaryDirectory(prefix="finops-"))
+    copy = Path(_COPIES[-1].name) / catalogue.name
+    try:
+        with closing(sqlite3.connect(f"{catalogue.as_uri()}?mode=ro", uri=True)) as origin:
+            with closing(sqlite3.connect(copy)) as target:
+                origin.backup(target)
+    except sqlite3.Error:  # not even its lock can be taken: nobody writes there
+        for part in (catalogue, catalogue.with_name(catalogue.name + "-wal")):
+            if part.is_file():
+                shutil.copyfile(part, copy.with_name(part.name))
+    return copy
 
 
 def catalogue_store_id(connection: duckdb.DuckDBPyConnection, name: str = LAKE) -> str:

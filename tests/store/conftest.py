@@ -152,12 +152,14 @@ class Forger:
         """A history as it never was, made by the kit itself: it fits in itself, and says it is the same store."""
         with sqlite3.connect(workspace.catalogue) as catalogue:
             (own,) = catalogue.execute("SELECT schema_uuid FROM ducklake_schema").fetchone()
+        settings = workspace.settings_file.read_text(encoding="utf-8")
         shutil.rmtree(workspace.data)
         for file in workspace.root.glob("catalogue.sqlite*"):
             file.unlink()
         create_store(workspace)
         with sqlite3.connect(workspace.catalogue) as catalogue:
             catalogue.execute("UPDATE ducklake_schema SET schema_uuid = ?", [own])
+        workspace.settings_file.write_text(settings, encoding="utf-8")
         for b in batches:
             add_batch(workspace, b)
 

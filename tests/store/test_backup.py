@@ -201,6 +201,7 @@ def test_a_read_only_disk_reads_and_says_why_it_does_not_write(small_disk: Path,
     forger.add_batch(store, 1)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     try:
+        assert count(store) == 4 and verify(store).ok
         with pytest.raises(StoreError, match=r"cannot be (written to|opened)"):
             forger.add_batch(store, 2)
         with pytest.raises(StoreError):
