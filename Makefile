@@ -40,10 +40,11 @@ check: environment-dev
 	@$(BIN)/mypy
 
 bench: environment-dev
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/ingest.py --quick
+	@$(BIN)/python benchmarks/inform.py
 
 soak: environment-dev
-	@FINOPS_SOAK_SECONDS=60 $(BIN)/python -m pytest tests/store/test_concurrency.py
+	@FINOPS_LONG_TESTS=1 $(BIN)/python -m pytest tests/store/test_concurrency.py
 
 pictures: environment-dev
 	@$(BIN)/python docs/pictures.py
