@@ -35,6 +35,8 @@ _PIECE = 1 << 20
 def archive_kind(path: Path) -> str | None:
     """``zip`` or ``tar`` by a file's first bytes; None for anything else, a workbook among them."""
     try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return None
         with path.open("rb") as stream:
             head = stream.read(512)
             if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
