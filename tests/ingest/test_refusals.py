@@ -170,7 +170,7 @@ def test_what_a_walk_passes_over_is_named_but_no_failure(store, write):
     assert report.refused == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(
         st.binary(max_size=400),
