@@ -22,8 +22,10 @@ from finops_kit.errors import StoreError, StoreMissing
 from finops_kit.settings import Workspace
 from finops_kit.store.configuration import StoreSettings, read_settings
 
-#: load order matters: httpfs brings the cryptography that ducklake uses
-EXTENSIONS = ("httpfs", "ducklake", "sqlite_scanner")
+#: every extension's signature is checked as it is loaded, a tenth of a second each: only what a store needs
+EXTENSIONS = ("ducklake", "sqlite_scanner")
+#: brings the cryptography that encrypted data files are written and read with
+CRYPTOGRAPHY = "httpfs"
 #: the name that the lake is attached under
 LAKE = "lake"
 #: how long SQLite waits for another process, in milliseconds
@@ -128,6 +130,7 @@ def attach(
             catalogue = _copy_to_read(catalogue)
         target = text_literal(f"ducklake:sqlite:{catalogue.as_posix()}")
     if settings.encrypted:
+        connection.load_extension(str(_extension_path(CRYPTOGRAPHY)))
         # what does not fit into memory is written to a folder of its own, encrypted as well
         connection.execute(f"SET temp_directory = {text_literal(workspace.root / f'spill-{os.getpid()}')}")
         connection.execute("SET temp_file_encryption = true")
