@@ -285,6 +285,24 @@ EXCHANGE_RATE = Table(
     ),
 )
 
+TAG_RULE = Table(
+    "tag_rule",
+    "one row per rule about tags, as a rule file says it",
+    (
+        Field("kind", TEXT, "key, value, case, prefix or required.", required=True),
+        Field("dimension", TEXT, "The governed tag: service_id, team ...; empty for a prefix.", required=True),
+        Field("spelling", TEXT, "What is spelled otherwise: a key, a value, a prefix; empty for case and required."),
+        Field("meaning", TEXT, "value: the governed value; key: read or ignore; case: lower, upper or keep; "
+              "prefix: keep or drop; required: yes."),
+        Field("valid_from", DAY, "First day of charges that it holds for; null for all before valid_to."),
+        Field("valid_to", DAY, "First day that it no longer holds for; null while it does."),
+        Field("place", COUNT, "Place in the file, from 1: of two rules the earlier one stands."),
+        Field("reason", TEXT, "Why, as the file says."),
+        BATCH,
+        ROW,
+    ),
+)  # fmt: skip
+
 STATE_RUN = Table(
     "state_run",
     "derived: one unbroken run of equal observations of a resource, as one derivation made it",
@@ -326,7 +344,7 @@ DERIVATION = Table(
 )
 
 #: reference data: the newest complete delivery of a file's kind is current
-REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE)
+REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE, TAG_RULE)
 
 #: every table of the store
 TABLES: dict[str, Table] = {

@@ -17,9 +17,10 @@ from ibis.expr.types import Table
 
 from finops_kit.perspectives.period import Coverage, choose_currency, latest_complete, month_start, next_month
 from finops_kit.store import Reader
+from finops_kit.value.cmdb import as_it_stood, dated_owners, dated_services
 from finops_kit.value.lens import charge_lens, in_period, monthly_rates
 from finops_kit.value.scope import parse_scope, within
-from finops_kit.value.tags import tag_spellings
+from finops_kit.value.tags import TagReading, TagRule, as_rules, required_dimensions, tag_readings
 
 #: how much history stands behind a page
 HISTORY_MONTHS = 24
@@ -34,7 +35,7 @@ CUBE_DIMENSIONS = (
 #: the tables that are small enough to be copied beside the lens
 LOCAL = (
     "asset", "budget", "business_metric", "cmdb_item", "contract", "current_delivery", "delivery", "exchange_rate",
-    "ledger",
+    "ledger", "tag_rule",
 )  # fmt: skip
 
 
@@ -116,16 +117,31 @@ class Basis:
     @cached_property
     def lens(self) -> Table:
         """Charges as this reading sees them: owners, one currency, scope. A view; nothing is computed yet."""
+        stood = as_it_stood(
+            self.table("cmdb_item"), self.table("cmdb_item_history"), self.table("delivery"), self.table("ledger")
+        )
+        cmdb = self.keep("cmdb_stood", stood)
+        owners, services = self.keep("owners", dated_owners(cmdb)), self.keep("services", dated_services(cmdb))
         lens = charge_lens(
-            self.table("charge"), self.table("cmdb_item"), self.table("exchange_rate"), self._spellings, self.currency
+            self.table("charge"), owners, services, self.table("exchange_rate"), self._readings, self.currency
         )
         return self.reader.backend.create_view("lens", within(lens, self.members), overwrite=True)
 
     @cached_property
-    def _spellings(self) -> dict[str, list[str]]:
+    def tag_rules(self) -> list[TagRule]:
+        """The rules about tags that the version knows, in their order."""
+        return as_rules(self.rows(self.table("tag_rule")))
+
+    @cached_property
+    def required_tags(self) -> tuple[str, ...]:
+        """The tags that a charge of the period must carry."""
+        return required_dimensions(self.tag_rules, self.start)
+
+    @cached_property
+    def _readings(self) -> dict[str, tuple[TagReading, ...]]:
         charge = self.table("charge")
         keys = charge.select(key=charge.Tags.keys().unnest()).distinct()
-        return tag_spellings(row["key"] for row in self.rows(keys))
+        return tag_readings((row["key"] for row in self.rows(keys)), self.tag_rules)
 
     # what everything else is computed from
 

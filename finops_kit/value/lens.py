@@ -7,13 +7,16 @@ tag is missing the CMDB says it, as it stood on the day of the charge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import add, or_
 
 import ibis
 from ibis.expr.types import BooleanValue, StringColumn, Table, Value
 
 from finops_kit.fields import COST_COLUMNS, MONEY
-from finops_kit.value.tags import OWNER_DIMENSIONS, REQUIRED_DIMENSIONS
+from finops_kit.value.cmdb import CMDB_OWNERS, clean
+from finops_kit.value.tags import OWNER_DIMENSIONS, TagReading
 
 #: what stands where nobody owns a charge; shown like any other member, never left out
 UNALLOCATED = "unallocated"
@@ -28,24 +31,6 @@ _KEPT = (
     "CommitmentDiscountStatus", "CommitmentDiscountType", "InvoiceId",
 )  # fmt: skip
 
-#: owners that the CMDB can name when a tag does not
-_CMDB_OWNERS = ("service_id", "team", "environment", "cost_center", "business_unit", "product")
-_FAR = ibis.date("9999-12-31")
-_NOTHING = ("", "null", "none", "n/a", "na", "-", "untagged", "unknown")
-
-
-def clean(value: Value) -> Value:
-    """Text without blanks around it; null where it says nothing.
-
-    Example
-    -------
-    >>> import ibis
-    >>> ibis.duckdb.connect().execute(clean(ibis.literal("  payments ")))
-    'payments'
-    """
-    text = value.strip()
-    return ibis.ifelse(text.lower().isin(_NOTHING), ibis.null("string"), text)
-
 
 def first_of_month(day: Value) -> Value:
     """The first day of a day's month, a date.
@@ -59,59 +44,65 @@ def first_of_month(day: Value) -> Value:
     return ibis.date(day.year(), day.month(), 1)
 
 
-def tag_value(tags: Value, spellings: Sequence[str]) -> Value:
-    """The first of several spellings of a tag that says something; null where none does.
+def tag_value(tags: Value, day: Value, readings: Sequence[TagReading]) -> Value:
+    """What the tags say of a dimension on a day, governed; null where they say nothing.
 
     Parameters
     ----------
     tags : map of tag keys and values, keys as the provider spells them
-    spellings : the keys to look under, the preferred one first (see :func:`finops_kit.value.tags.tag_spellings`)
+    day : the day of the charge
+    readings : how the dimension is read, see :func:`finops_kit.value.tags.tag_readings`
     """
-    found = [clean(tags.get(key)) for key in spellings]
-    return ibis.coalesce(*found) if found else ibis.null("string")
+
+    def read(reading: TagReading) -> Value:
+        found = [clean(tags.get(key)) for key in reading.keys]
+        return _governed(ibis.coalesce(*found), reading) if found else ibis.null("string")
+
+    return _by_day(day, readings, read)
 
 
-def dated_owners(cmdb: Table) -> Table:
-    """Who owned what when, one owner per item and day.
-
-    Where two rows claim the same item from the same day the one with the greater ``ci_id`` stands, and a
-    later row ends an earlier one: a charge can never be owned twice.
-
-    Returns
-    -------
-    one row per resource_id and stretch of days ``[owned_from, owned_to)``: service_id, team, environment,
-    cost_center, business_unit, product
-    """
-    items = cmdb.filter(clean(cmdb.resource_id).notnull()).mutate(
-        owned_key=clean(cmdb.resource_id), owned_from=cmdb.valid_from.fill_null(ibis.date("0001-01-01"))
-    )
-    return _without_overlap(items)
+def governed_value(value: Value, day: Value, readings: Sequence[TagReading]) -> Value:
+    """A value in the one spelling that rules give it on a day."""
+    if not any(one.values or one.case != "keep" for one in readings):
+        return value
+    return _by_day(day, readings, lambda reading: _governed(value, reading))
 
 
-def dated_services(cmdb: Table) -> Table:
-    """Who answered for a service when: the CMDB's items of class service, one per service and day.
+def tag_conflict(tags: Value, day: Value, dimension: str, readings: Sequence[TagReading]) -> Value:
+    """Two spellings of one tag that say two things: which value stands, and who says what; null where all agree."""
 
-    Returns
-    -------
-    one row per service_id (``owned_key``) and stretch of days ``[owned_from, owned_to)``
-    """
-    rows = cmdb.filter(clean(cmdb.service_id).notnull() & cmdb.ci_class.lower().isin(("service", "application")))
-    return _without_overlap(
-        rows.mutate(owned_key=clean(rows.service_id), owned_from=rows.valid_from.fill_null(ibis.date("0001-01-01")))
-    )
+    def read(reading: TagReading) -> Value:
+        if len(reading.keys) < 2:
+            return ibis.null("string")
+        said = [clean(tags.get(key)) for key in reading.keys]
+        values = [_governed(one, reading) for one in said]
+        stands = ibis.coalesce(*values)
+        differs = [(one != stands).fill_null(False) for one in values[1:]]
+        texts = [
+            ibis.ifelse(one.isnull(), "", ibis.literal(f", {key.strip()}=") + one.fill_null(""))
+            for key, one in zip(reading.keys, said, strict=True)
+        ]
+        text = stands.fill_null("") + " stands:" + reduce(add, texts).substr(1)
+        return ibis.ifelse(reduce(or_, differs), ibis.literal(f"{dimension} ") + text, ibis.null("string"))
+
+    return _by_day(day, readings, read)
 
 
-def _without_overlap(items: Table) -> Table:
-    one = items.mutate(
-        place=ibis.row_number().over(
-            group_by=[items.owned_key, items.owned_from], order_by=[items.ci_id.desc(), items.team.desc()]
-        )
-    )
-    one = one.filter(one.place == 0)
-    following = one.owned_from.lead().over(group_by=one.owned_key, order_by=one.owned_from)
-    ends = ibis.least(one.valid_to.fill_null(_FAR), following.fill_null(_FAR))
-    owners = {name: clean(one[name]) for name in _CMDB_OWNERS}
-    return one.select(owned_key=one.owned_key, owned_from=one.owned_from, owned_to=ends, **owners)
+def _by_day(day: Value, readings: Sequence[TagReading], read: Callable[[TagReading], Value]) -> Value:
+    if not readings:
+        return ibis.null("string")
+    value = read(readings[-1])
+    for one in reversed(readings[:-1]):
+        value = ibis.ifelse(day < ibis.date(str(one.ends)), read(one), value)
+    return value
+
+
+def _governed(value: Value, reading: TagReading) -> Value:
+    shaped = value.lower() if reading.case == "lower" else value.upper() if reading.case == "upper" else value
+    if not reading.values:
+        return shaped
+    plain = value.lower()
+    return ibis.cases(*((plain.isin(spellings), name) for name, spellings in reading.values), else_=shaped)
 
 
 def monthly_rates(exchange_rate: Table, currency: str) -> Table:
@@ -156,26 +147,35 @@ def convert(amount: Value, rate: Value, same_currency: BooleanValue) -> Value:
 
 
 def charge_lens(
-    charge: Table, cmdb: Table, exchange_rate: Table, spellings: Mapping[str, Sequence[str]], currency: str
+    charge: Table,
+    owners: Table,
+    services: Table,
+    exchange_rate: Table,
+    readings: Mapping[str, Sequence[TagReading]],
+    currency: str,
 ) -> Table:
     """Charges with owners and reporting-currency amounts; nothing is dropped.
 
     Parameters
     ----------
     charge : FOCUS charges (current deliveries, or history)
-    cmdb : configuration items with their effective dates
+    owners, services : who owned what and answered for which service when, see :mod:`finops_kit.value.cmdb`
     exchange_rate : monthly rates
-    spellings : tag keys per owner dimension, see :func:`finops_kit.value.tags.tag_spellings`
+    readings : how tags are read, see :func:`finops_kit.value.tags.tag_readings`
     currency : the reporting currency, ISO 4217
 
     Returns
     -------
     one row per charge: what identifies it, ``charge_date`` and ``month`` (UTC), ``provider``, the owner dimensions
-    (null where nobody owns it), ``tag_<dimension>`` as the tag itself said, the four FOCUS amounts in ``currency``
+    (null where nobody owns it), ``tag_<dimension>`` as the tag itself said, ``tag_conflict`` (which spellings of one
+    tag contradict each other, null where none do), the four FOCUS amounts in ``currency``
     (null where ``converted`` is false: no rate for that month) and ``native_<amount>`` in BillingCurrency.
     EffectiveCost falls back to BilledCost where the bill has none (``effective_missing``).
     """
     start = charge.ChargePeriodStart.date()
+    said = {name: readings.get(name, ()) for name in OWNER_DIMENSIONS}
+    several = [name for name in OWNER_DIMENSIONS if any(len(one.keys) > 1 for one in said[name])]
+    conflicts = [tag_conflict(charge.Tags, start, name, said[name]) for name in several]
     base = charge.select(
         *_KEPT,
         charge_date=start,
@@ -186,9 +186,10 @@ def charge_lens(
         native_EffectiveCost=ibis.coalesce(charge.EffectiveCost, charge.BilledCost),
         native_ListCost=charge.ListCost,
         native_ContractedCost=charge.ContractedCost,
-        **{f"tag_{name}": tag_value(charge.Tags, spellings.get(name, ())) for name in OWNER_DIMENSIONS},
+        tag_conflict=_joined(conflicts),
+        **{f"tag_{name}": tag_value(charge.Tags, start, said[name]) for name in OWNER_DIMENSIONS},
     )
-    owned = _with_owners(base, cmdb)
+    owned = _with_owners(base, owners, services, said)
     rates = monthly_rates(exchange_rate, currency)
     priced = owned.left_join(rates, [owned.month == rates.rate_month, owned.BillingCurrency == rates.rate_from]).drop(
         "rate_month", "rate_from"
@@ -200,8 +201,15 @@ def charge_lens(
     )
 
 
-def _with_owners(base: Table, cmdb: Table) -> Table:
-    items = dated_owners(cmdb)
+def _joined(conflicts: Sequence[Value]) -> Value:
+    """The conflicts of a charge in one text; null where it has none."""
+    if not conflicts:
+        return ibis.null("string")
+    texts = [ibis.ifelse(one.isnull(), "", ibis.literal("; ") + one.fill_null("")) for one in conflicts]
+    return reduce(add, texts).substr(2).nullif("")
+
+
+def _with_owners(base: Table, items: Table, services: Table, readings: Mapping[str, Sequence[TagReading]]) -> Table:
     table = base
     for key, prefix in (("ResourceId", "r_"), ("SubAccountId", "a_")):
         side = items.rename(f"{prefix}{{name}}")
@@ -213,9 +221,13 @@ def _with_owners(base: Table, cmdb: Table) -> Table:
                 table.charge_date < side[f"{prefix}owned_to"],
             ],
         )
-    service = ibis.coalesce(table.tag_service_id, table.r_service_id, table.a_service_id)
-    table = table.mutate(service_id=service)
-    answers = dated_services(cmdb).rename("s_{name}")
+
+    def owner(name: str, *sides: str) -> Value:
+        known = ibis.coalesce(*(table[f"{side}_{name}"] for side in sides))
+        return ibis.coalesce(table[f"tag_{name}"], governed_value(known, table.charge_date, readings[name]))
+
+    table = table.mutate(service_id=owner("service_id", "r", "a"))
+    answers = services.rename("s_{name}")
     table = table.left_join(
         answers,
         [
@@ -224,14 +236,11 @@ def _with_owners(base: Table, cmdb: Table) -> Table:
             table.charge_date < answers.s_owned_to,
         ],
     )
-    owners = {}
-    for name in OWNER_DIMENSIONS:
-        if name == "service_id":
-            continue
-        sources = [table[f"tag_{name}"]]
-        if name in _CMDB_OWNERS:
-            sources += [table[f"r_{name}"], table[f"a_{name}"], table[f"s_{name}"]]
-        owners[name] = ibis.coalesce(*sources)
+    owners = {
+        name: owner(name, "r", "a", "s") if name in CMDB_OWNERS else table[f"tag_{name}"]
+        for name in OWNER_DIMENSIONS
+        if name != "service_id"
+    }
     drops = [column for column in table.columns if column[:2] in ("r_", "a_", "s_")]
     return table.mutate(**owners).drop(*drops)
 
@@ -262,12 +271,3 @@ def not_converted(lens: Table) -> Table:
 def allocated_to(lens: Table, dimension: str) -> StringColumn:
     """The member of a dimension that a charge belongs to; ``unallocated`` where there is none."""
     return lens[dimension].fill_null(UNALLOCATED)
-
-
-def missing_tags(lens: Table) -> Value:
-    """How many of the required tags a charge lacks, as tagged (the CMDB's help not counted)."""
-    missing = [lens[f"tag_{name}"].isnull().cast("int64") for name in REQUIRED_DIMENSIONS]
-    total = missing[0]
-    for one in missing[1:]:
-        total = total + one
-    return total

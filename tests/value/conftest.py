@@ -76,14 +76,16 @@ def charges(table):
 
 @pytest.fixture(scope="session")
 def lens_of(table, charges):
+    from finops_kit.value.cmdb import dated_owners, dated_services
     from finops_kit.value.lens import charge_lens
-    from finops_kit.value.tags import tag_spellings
+    from finops_kit.value.tags import tag_readings
 
-    def make(rows, cmdb=(), rates=(), currency="EUR"):
+    def make(rows, cmdb=(), rates=(), currency="EUR", rules=()):
         keys = {key for row in rows for key in (row.get("Tags") or {})}
+        items = table("cmdb_item", list(cmdb))
         return charge_lens(
-            charges(rows), table("cmdb_item", list(cmdb)), table("exchange_rate", list(rates)), tag_spellings(keys),
-            currency,
+            charges(rows), dated_owners(items), dated_services(items), table("exchange_rate", list(rates)),
+            tag_readings(keys, rules), currency,
         )  # fmt: skip
 
     return make

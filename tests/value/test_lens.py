@@ -7,7 +7,7 @@ from finops_kit.errors import UsageError
 from finops_kit.value.allocation import tag_readiness, total_by, unallocated_ratio
 from finops_kit.value.lens import not_converted
 from finops_kit.value.scope import parse_scope, within
-from finops_kit.value.tags import normalise_tag_key, tag_spellings
+from finops_kit.value.tags import normalise_tag_key, tag_readings
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ def test_a_tag_key_has_one_spelling(key, plain):
 
 
 def test_the_preferred_spelling_comes_first():
-    assert tag_spellings(["App", "user:service_id", "service_id"])["service_id"] == [
-        "service_id", "user:service_id", "App"]  # fmt: skip
+    (reading,) = tag_readings(["App", "user:service_id", "service_id"])["service_id"]
+    assert reading.keys == ("service_id", "user:service_id", "App")
 
 
 def test_tags_say_who_owns_a_charge_and_blanks_say_nothing(db, lens_of):
