@@ -26,10 +26,11 @@ Next: finops ingest YOUR-BILL.csv
 def command(setting: Setting, currency: str | None, encrypt: bool, catalog: str) -> None:
     """Make an empty store in the workspace.
 
-    A store that is there already is left exactly as it is; running it twice does no harm.
+    A store that is there already is left as it is; running it twice does no harm. One that an earlier version
+    of finops made gets the tables and columns that it lacks, empty, with a ledger entry that says so.
     """
     from finops_kit.errors import UsageError
-    from finops_kit.store import create_store
+    from finops_kit.store import create_store, open_writer
     from finops_kit.store.schema import read_settings
 
     workspace = setting.workspace
@@ -40,9 +41,15 @@ def command(setting: Setting, currency: str | None, encrypt: bool, catalog: str)
             f"The store in {workspace.root} reports in {kept} and was left so. "
             "Use another --workspace for another currency."
         )
+    added: list[str] = []
+    if not made:
+        with open_writer(workspace) as writer:
+            added = writer.added
     if setting.json:
-        print_json({"workspace": str(workspace.root), "created": made, "currency": kept,
+        print_json({"workspace": str(workspace.root), "created": made, "added": added, "currency": kept,
                     "encrypted": read_settings(workspace).encrypted})  # fmt: skip
         return
     click.echo(f"{'Made' if made else 'There is already'} a store in {workspace.root} (pages in {kept}).")
+    if added:
+        click.echo(f"It was of an earlier version of finops; added, as the ledger says: {', '.join(added)}.")
     click.echo("Next: finops ingest YOUR-BILL.csv, or finops demo to see a whole house first.")

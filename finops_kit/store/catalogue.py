@@ -19,6 +19,7 @@ from finops_kit.store.finding import Finding
 from finops_kit.store.footers import Catalogue, Row, check_footers, commit_extra
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import canonical
+from finops_kit.store.migrate import MIGRATE
 from finops_kit.store.reader import Reader
 
 #: what the lake keeps for features that an insert-only store does not use: each must be empty
@@ -37,6 +38,8 @@ KEYS = {
 }  # fmt: skip
 #: the catalogue's time of a version is when its transaction began, the entry's when its batch did
 CLOCK_TOLERANCE = timedelta(minutes=1)
+#: what every table has in every version of the package, last among the columns that it was made with
+ALWAYS = frozenset({"batch_id", "source_row"})
 #: how the lake writes down that a column has no default
 PLAIN = (("literal", "duckdb"), ("", "duckdb"), ("literal", None), (None, None))
 
@@ -113,12 +116,16 @@ def _version(known: Catalogue, row: Row, where: str) -> Iterator[Finding]:
     found = (row["next_file_id"], row["next_catalog_id"], row["schema_version"])
     if found != expected:
         yield Finding("catalogue", where, f"next file, next table, schema version {expected}", f"{found}")
+    altered = _altered(known, version)
     begun = {(b["schema_version"], b["table_id"]) for b in known.schemas if b["begin_snapshot"] == version}
-    new = {(row["schema_version"], table["table_id"]) for table in tables if table["begin_snapshot"] == version}
-    if begun != new:
-        yield Finding("catalogue", where, f"schema versions of tables {sorted(new)}", f"{sorted(begun)}")
+    new = {table["table_id"] for table in tables if table["begin_snapshot"] == version}
+    wanted = sorted((row["schema_version"], number) for number in new | altered.keys())
+    if sorted(begun) != wanted:
+        yield Finding("catalogue", where, f"schema versions of tables {wanted}", f"{sorted(begun)}")
+    yield from _recorded(known, version, new, altered, where)
     changes = {f"inserted_into_table:{file['table_id']}" for file in known.files if file["begin_snapshot"] == version}
     changes |= {f'created_table:"main"."{t["table_name"]}"' for t in tables if t["begin_snapshot"] == version}
+    changes |= {f"altered_table:{number}" for number in altered}
     changes |= {'created_schema:"main"'} if version == 0 else set()
     said = set(str(made["changes_made"] or "").split(",")) if made else changes
     if said != changes:
@@ -127,18 +134,49 @@ def _version(known: Catalogue, row: Row, where: str) -> Iterator[Finding]:
         yield Finding("catalogue", where, "no author; it has no ledger entry", f"{made['author']}")
 
 
+def _altered(known: Catalogue, version: int) -> dict[int, list[str]]:
+    """The columns that one version added to tables that were there before it."""
+    began = {table["table_id"]: table["begin_snapshot"] for table in known.tables}
+    added: dict[int, list[str]] = defaultdict(list)
+    for column in known.columns:
+        later = column["begin_snapshot"] == version > began.get(column["table_id"], version)
+        if later and column["parent_column"] is None:
+            added[column["table_id"]].append(column["column_name"])
+    return dict(added)
+
+
+def _recorded(
+    known: Catalogue, version: int, new: set[int], altered: dict[int, list[str]], where: str
+) -> Iterator[Finding]:
+    """What was added to a store that was there already stands in the ledger, and what the ledger says was added."""
+    entry = next((e for e in known.entries if known.committed.get(e["entry_hash"]) == version), None)
+    details = json.loads(entry["details"] or "{}") if entry and entry["kind"] == MIGRATE else {}
+    said = [*details.get("tables", []), *details.get("columns", [])]
+    first = min((table["begin_snapshot"] for table in known.tables), default=0)
+    found = [known.table_name[number] for number in new] if version > first else []
+    found += [f"{known.table_name[number]}.{name}" for number, names in altered.items() for name in names]
+    if sorted(said) != sorted(found):
+        expected = f"tables and columns added as its ledger entry says: {', '.join(sorted(said)) or 'none'}"
+        yield Finding("catalogue", where, expected, ", ".join(sorted(found)) or "none")
+
+
 def _tables(known: Catalogue) -> Iterator[Finding]:
-    """The declared tables and columns, each where it belongs, with no default that could stand in for data."""
+    """Declared tables and columns alone, each where it belongs, with no default that could stand in for data.
+
+    One that is declared and not there is what a later version of the package declares; the next writer adds it.
+    It was not taken away: ids have no gap, and what every table of every version ends with is there.
+    """
     schemas = [
         (row["schema_name"], row["path"], row["path_is_relative"], row["end_snapshot"]) for row in known.rows("schema")
     ]
     if schemas != [("main", "main/", True, None)]:
         yield Finding("catalogue", "schemas", "main alone, in main/", str(schemas))
     names = sorted(row["table_name"] for row in known.tables)
-    for name in sorted({*names, *TABLES}):
+    for name in sorted(set(names)):
         if names.count(name) != 1 or name not in TABLES:
             expected = "one table" if name in TABLES else "none of this name"
             yield Finding("catalogue", f"table {name}", expected, f"{names.count(name)}")
+    yield from _ids(known)
     for row in known.tables:
         if row["path"] != f"{row['table_name']}/" or not row["path_is_relative"] or row["end_snapshot"] is not None:
             found = f"{row['path']}, ended at {row['end_snapshot']}"
@@ -169,8 +207,23 @@ def _tables(known: Catalogue) -> Iterator[Finding]:
             if declared.get(named) != kind:
                 expected = f"type {declared[named]}" if named in declared else "no such column"
                 yield Finding("catalogue", f"column {name}.{named}", expected, kind)
-        for lost in sorted(declared.keys() - {named for named, _ in types}):
+        needed = declared.keys() if name == "ledger" else declared.keys() & ALWAYS
+        for lost in sorted(needed - {named for named, _ in types}):
             yield Finding("catalogue", f"column {name}.{lost}", "a column", "none")
+
+
+def _ids(known: Catalogue) -> Iterator[Finding]:
+    """Numbers of tables and of each table's columns without a gap: a gap is something taken away."""
+    numbers = [table["table_id"] for table in known.tables]
+    expected = list(range(min(numbers, default=1), min(numbers, default=1) + len(numbers)))
+    if sorted(numbers) != expected:
+        yield Finding("catalogue", "tables", f"numbers {expected}", f"{sorted(numbers)}")
+    for table in known.tables:
+        name = table["table_name"]
+        columns = sorted({c["column_id"] for c in known.columns if c["table_id"] == table["table_id"]})
+        if columns != list(range(1, len(columns) + 1)):
+            missing = sorted(set(range(1, max(columns, default=0) + 1)) - set(columns))
+            yield Finding("catalogue", f"table {name}", "columns numbered without a gap", f"none numbered {missing}")
 
 
 def _files(known: Catalogue) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from finops_kit.errors import StoreError, UsageError, VerificationFailed
 from finops_kit.settings import Workspace
 from finops_kit.store.finding import Finding
 from finops_kit.store.keys import load_key, load_public_key, log_id, raw_public_key, signature_holds
-from finops_kit.store.lake import LAKE, catalogue_store_id
+from finops_kit.store.lake import catalogue_store_id
 from finops_kit.store.merkle import Tree, entry_leaf, verify_consistency
 from finops_kit.store.reader import Reader
 
@@ -144,7 +144,7 @@ def heads_folder(workspace: Workspace) -> Path:
 
 def ledger_entries(reader: Reader) -> list[dict[str, Any]]:
     """All entries of the ledger at the reader's version, in order."""
-    table = reader.connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table()
+    table = reader.connection.execute(f"SELECT * FROM {reader.source('ledger')} ORDER BY entry").to_arrow_table()
     return list(table.to_pylist())
 
 

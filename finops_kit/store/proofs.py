@@ -15,6 +15,7 @@ from finops_kit.fields import TABLES
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
+from finops_kit.store.migrate import MIGRATE, lacking
 from finops_kit.store.reader import Reader
 from finops_kit.store.writer import LEDGER, SOURCE_TABLES
 
@@ -28,7 +29,7 @@ def _brief(error: Exception) -> str:
 def read_entries(reader: Reader) -> tuple[list[Entry], list[Finding]]:
     """The ledger in its order, or why it cannot be read."""
     try:
-        cursor = reader.connection.execute(f"SELECT * FROM {LAKE}.{LEDGER} ORDER BY entry, batch_id")
+        cursor = reader.connection.execute(f"SELECT * FROM {reader.source(LEDGER)} ORDER BY entry, batch_id")
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()], []
     except duckdb.Error as error:
@@ -73,7 +74,7 @@ def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
         "WHERE snapshot_id <= ? ORDER BY 1",
         [reader.version],
     ).fetchall()
-    known = {entry["entry_hash"] for entry in entries}
+    known = {entry["entry_hash"]: entry["kind"] for entry in entries}
     committed = set()
     for number, changes, extra in versions:
         recorded = _committed_hash(extra)
@@ -81,7 +82,8 @@ def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
         touched = sorted(kind for kind in (changes or {}) if kind not in ("schemas_created", "tables_created"))
         if not touched:
             continue
-        if any(kind != "tables_inserted_into" for kind in touched):
+        allowed = {"tables_inserted_into", *(["tables_altered"] if known.get(recorded) == MIGRATE else [])}
+        if not allowed.issuperset(touched):
             yield Finding("history", f"store version {number}", "rows inserted only", ", ".join(touched))
         if recorded not in known:
             found = f"entry_hash {recorded}, which the ledger lacks" if recorded else "none"
@@ -131,12 +133,15 @@ def data_files(
 
 def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding]:
     root, listed = reader.workspace.data, set()
+    absent = {table.name for table in lacking(reader.connection).tables}
     lists = " UNION ALL ".join(
         f"SELECT '{table}', data_file, delete_file FROM "
         f"ducklake_list_files('{LAKE}', '{table}', snapshot_version => {reader.version})"
         for table in TABLES
-        if table != LEDGER
+        if table != LEDGER and table not in absent
     )
+    if not lists:
+        return  # a version before any table
     for table, path, deletes in reader.connection.execute(lists).fetchall():
         name = _inside(root, path)
         listed.add(name)
@@ -159,12 +164,14 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
     by_batch: dict[str, dict[str, int]] = defaultdict(dict)
     counted = [table for table in TABLES if table != LEDGER]
     try:
-        rows_of = reader.connection.execute(" UNION ALL ".join(map(_count_sql, counted))).fetchall()
+        rows_of = reader.connection.execute(
+            " UNION ALL ".join(_count_sql(reader, table) for table in counted)
+        ).fetchall()
     except duckdb.Error:
         rows_of = []
         for table in counted:
             try:
-                rows_of += reader.connection.execute(_count_sql(table)).fetchall()
+                rows_of += reader.connection.execute(_count_sql(reader, table)).fetchall()
             except duckdb.Error as error:
                 findings.append(Finding("rows", table, "a table that can be counted", _brief(error)))
     for table, batch, count in rows_of:
@@ -188,16 +195,16 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
     return sum(int(count) for table, _, count in rows_of if table in SOURCE_TABLES), findings
 
 
-def _count_sql(table: str) -> str:
-    return f"SELECT '{table}', batch_id, count(*) FROM {LAKE}.{table} GROUP BY batch_id"
+def _count_sql(reader: Reader, table: str) -> str:
+    return f"SELECT '{table}', batch_id, count(*) FROM {reader.source(table)} GROUP BY batch_id"
 
 
 def _sums(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
     """The sum of BilledCost per batch and currency, with what the stored scale cut off, against the entry."""
     try:
         rows = reader.connection.execute(
-            f'SELECT batch_id, coalesce("BillingCurrency", \'\'), coalesce(sum("BilledCost"), 0) FROM {LAKE}.charge '
-            "GROUP BY ALL"
+            'SELECT batch_id, coalesce("BillingCurrency", \'\'), coalesce(sum("BilledCost"), 0) '
+            f"FROM {reader.source('charge')} GROUP BY ALL"
         ).fetchall()
     except duckdb.Error as error:
         yield Finding("control totals", "charge", "amounts that can be added up", _brief(error))
@@ -233,7 +240,7 @@ def orphans(reader: Reader) -> list[str]:
             f"JOIN {catalogue}_table t USING (table_id) JOIN {catalogue}_schema s USING (schema_id)"
         ).fetchall()
         known = {str(path) for (path,) in listed}
-        entries = reader.connection.execute(f"SELECT data_files FROM {LAKE}.{LEDGER}").fetchall()
+        entries = reader.connection.execute(f"SELECT data_files FROM {reader.source(LEDGER)}").fetchall()
         known |= {file["path"] for (files,) in entries for file in json.loads(files or "[]")}
     except duckdb.Error:
         return []  # what cannot be read is named by the checks above

@@ -15,6 +15,7 @@ from finops_kit.errors import StoreError, StoreMissing, UsageError, VersionUnkno
 from finops_kit.settings import Workspace
 from finops_kit.store.lake import LAKE, attach, connect
 from finops_kit.store.ledger import GENESIS
+from finops_kit.store.migrate import PAST, stand_ins
 from finops_kit.store.schema import StoreSettings, read_settings
 from finops_kit.store.views import create_views
 
@@ -43,7 +44,12 @@ class Reader:
         self.connection = connection
         self.version = version
         self.version_time = version_time
-        self.names = create_views(connection, workspace.data) if views else ()
+        self._past = stand_ins(connection, refuse=views)
+        self.names = create_views(connection, workspace.data, self._past) if views else ()
+
+    def source(self, table: str) -> str:
+        """The name of one of the lake's own tables in SQL; at a version before the table, an empty one."""
+        return f"memory.{PAST}.{table}" if table in self._past else f"{LAKE}.{table}"
 
     @cached_property
     def backend(self) -> Any:
@@ -76,7 +82,7 @@ class Reader:
     @cached_property
     def _head(self) -> tuple[int, str]:
         row = self.connection.execute(
-            f"SELECT entry, entry_hash FROM {LAKE}.ledger ORDER BY entry DESC LIMIT 1"
+            f"SELECT entry, entry_hash FROM {self.source('ledger')} ORDER BY entry DESC LIMIT 1"
         ).fetchone()
         return (int(row[0]), str(row[1])) if row else (0, GENESIS)
 

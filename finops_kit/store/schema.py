@@ -17,6 +17,7 @@ from finops_kit.store.configuration import (
 )
 from finops_kit.store.lake import LAKE, attach, catalogue_store_id, connect
 from finops_kit.store.lock import writer_lock
+from finops_kit.store.migrate import columns_there
 
 __all__ = ["StoreSettings", "create_store", "read_settings"]
 
@@ -66,19 +67,17 @@ def create_store(
         connection = connect(threads=1)
         try:
             attach(connection, workspace, read_only=False, new=None if workspace.exists else told)
-            there = {row[0] for row in connection.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [LAKE]).fetchall()}  # fmt: skip
-            missing = [table for table in TABLES.values() if table.name not in there]
-            if missing:
+            made = not columns_there(connection)
+            if made:
                 connection.execute("BEGIN")
-                for table in missing:
+                for table in TABLES.values():
                     connection.execute(f"CREATE TABLE {LAKE}.{table.name} ({table.ddl})")
                 connection.execute("COMMIT")
-            if not workspace.settings_file.exists() or not known.store_id or missing == list(TABLES.values()):
+            if not workspace.settings_file.exists() or not known.store_id or made:
                 write_settings(workspace, replace(settings, store_id=catalogue_store_id(connection)), catalogue)
         finally:
             connection.close()
-    return bool(missing)
+    return made
 
 
 def _refuse_other_kind(workspace: Workspace, known: StoreSettings, told: StoreSettings) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from finops_kit.fields import REFERENCE_TABLES
+from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.settings import Workspace
 from finops_kit.store.reader import AsOf, open_reader
 
@@ -54,15 +54,15 @@ class StoreStatus:
         return asdict(self)
 
 
-#: rows and reach of every batch, table by table
+#: rows and reach of every batch, table by table; each name in braces is a table of the lake
 _BATCH_ROWS = " UNION ALL ".join([
     "SELECT batch_id, source_system AS source, 'charge' AS dataset, count(*) AS rows, "
-    'max("ChargePeriodEnd") AS covers_until FROM lake.charge GROUP BY ALL',
+    'max("ChargePeriodEnd") AS covers_until FROM {charge} GROUP BY ALL',
     "SELECT batch_id, source_system, 'resource_snapshot', count(*), max(observed_at) "
-    "FROM lake.resource_snapshot GROUP BY ALL",
+    "FROM {resource_snapshot} GROUP BY ALL",
     *(
         f"SELECT t.batch_id, l.format, '{table.name}', count(*), NULL "
-        f"FROM lake.{table.name} t JOIN lake.ledger l USING (batch_id) GROUP BY ALL"
+        f"FROM {{{table.name}}} t JOIN {{ledger}} l USING (batch_id) GROUP BY ALL"
         for table in REFERENCE_TABLES
     ),
 ])  # fmt: skip
@@ -81,7 +81,7 @@ _SOURCES = f"""
     )
     SELECT s.source, s.dataset, coalesce(sum(d.current), 0), coalesce(sum(d.deliveries - d.current), 0),
         count(DISTINCT s.batch_id), sum(s.rows), sum(l.rows_quarantined), max(s.covers_until), max(l.recorded_at)
-    FROM sources s JOIN lake.ledger l USING (batch_id)
+    FROM sources s JOIN {{ledger}} l USING (batch_id)
     LEFT JOIN deliveries d ON d.batch_id = s.batch_id AND d.dataset = s.dataset
     GROUP BY ALL ORDER BY s.dataset, s.source
 """
@@ -104,9 +104,10 @@ def summarize(workspace: Workspace, as_of: AsOf = None) -> StoreStatus:
     """
     with open_reader(workspace, as_of) as reader:
         connection = reader.connection
+        found = connection.execute(_SOURCES.format_map({name: reader.source(name) for name in TABLES})).fetchall()
         sources = [
             SourceStatus(source or "", dataset, int(now), int(old), batches, int(rows), int(held or 0), until, known)
-            for source, dataset, now, old, batches, rows, held, until, known in connection.execute(_SOURCES).fetchall()
+            for source, dataset, now, old, batches, rows, held, until, known in found
         ]
         totals = connection.execute(
             "SELECT coalesce(sum(rows_stored), 0), coalesce(sum(rows_quarantined), 0) FROM ledger WHERE kind = 'ingest'"

@@ -6,6 +6,7 @@ it and missing at an older version.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lake import LAKE
+from finops_kit.store.migrate import PAST
 
 _CURRENT_DELIVERY = f"""
     SELECT batch_id, source_system, billing_account_id, period_start, dataset
@@ -62,11 +64,20 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None) -> 
     return views
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, data: Path | None = None) -> tuple[str, ...]:
-    """Make the views in a connection that has the lake attached; returns their names."""
+def create_views(
+    connection: duckdb.DuckDBPyConnection, data: Path | None = None, past: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Make the views in a connection that has the lake attached; returns their names.
+
+    Parameters
+    ----------
+    past : tables that the version lacks in whole or in part; the views read what stands in for them
+    """
+    instead = re.compile(rf"\b{LAKE}\.({'|'.join(past) or '-'})\b")
     try:
-        views = view_definitions(live_segments(connection), data)
+        views = view_definitions(() if "derivation" in past else live_segments(connection), data)
         for name, select in views.items():
+            select = instead.sub(rf"memory.{PAST}.\1", select)
             connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {select}")
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise StoreError(

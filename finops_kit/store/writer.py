@@ -27,6 +27,7 @@ from finops_kit.store.known import KnownEntries
 from finops_kit.store.lake import LAKE, attach, connect, refuse_lost_catalogue
 from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_hash, file_hash
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
+from finops_kit.store.migrate import migrate
 
 #: tables whose rows count as stored source rows
 SOURCE_TABLES = frozenset(
@@ -182,7 +183,12 @@ def current_actor() -> str:
 
 
 class Writer:
-    """A connection that may append to the store. Made by :func:`open_writer`."""
+    """A connection that may append to the store. Made by :func:`open_writer`.
+
+    Attributes
+    ----------
+    added : tables and columns that the store lacked, and that were added when it was opened
+    """
 
     def __init__(self, workspace: Workspace, connection: duckdb.DuckDBPyConnection, wait_seconds: float) -> None:
         self.workspace = workspace
@@ -190,6 +196,7 @@ class Writer:
         self._wait_seconds = wait_seconds
         self._held = 0
         self._known = KnownEntries(connection)
+        self.added: list[str] = []
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -278,6 +285,8 @@ class Writer:
 def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Iterator[Writer]:
     """Open the store for appending. The lock is taken by each batch, not for as long as the writer is open.
 
+    A store that an earlier version of the package made is brought up to date first: see :mod:`.migrate`.
+
     Raises
     ------
     StoreMissing : the workspace has no store
@@ -299,6 +308,8 @@ def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Ite
     connection = connect(memory_limit=MEMORY_LIMIT)
     try:
         attach(connection, workspace, read_only=False)
-        yield Writer(workspace, connection, wait_seconds)
+        writer = Writer(workspace, connection, wait_seconds)
+        writer.added = migrate(writer)
+        yield writer
     finally:
         connection.close()

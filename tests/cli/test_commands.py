@@ -17,7 +17,7 @@ def as_json(result):
 def test_init_says_what_it_did_and_does_no_harm_twice(finops, tmp_path: Path) -> None:
     made = as_json(finops("init", "--currency", "USD", "--json"))
     place = str(tmp_path / "workspace")
-    assert made == {"workspace": place, "created": True, "currency": "USD", "encrypted": False}
+    assert made == {"workspace": place, "created": True, "added": [], "currency": "USD", "encrypted": False}
     assert as_json(finops("init", "--json"))["created"] is False
     again = finops("init", "--currency", "EUR")
     assert again.exit_code == 2 and "reports in USD" in again.stderr

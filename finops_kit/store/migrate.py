@@ -1,0 +1,141 @@
+"""Bring a store that an earlier version of the package made up to what this one declares, by adding only.
+
+Missing tables are created and missing columns added, empty, by the next writer, as a batch of its own with a
+ledger entry of kind ``migrate``. No row and no data file is touched, so every hash and every version stays as
+it was. A reader never writes: at a version that lacks a table or a column it sees an empty table or nulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import duckdb
+
+from finops_kit.errors import StoreError
+from finops_kit.fields import TABLES
+from finops_kit.fields.types import Field, Table
+from finops_kit.store.lake import LAKE
+
+if TYPE_CHECKING:
+    from finops_kit.store.writer import Writer
+
+#: the kind of a ledger entry that adds tables or columns
+MIGRATE = "migrate"
+#: the schema, in a reader's own memory, of what stands in for tables that its version lacks in part
+PAST = "past"
+
+
+class Lacking(NamedTuple):
+    """What is declared and not there: whole tables, and columns by table."""
+
+    tables: tuple[Table, ...]
+    columns: dict[str, tuple[Field, ...]]
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.columns)
+
+
+def columns_there(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """The columns of every table at the version that the connection sees."""
+    there: dict[str, list[str]] = {}
+    for table, column in connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ? ORDER BY column_index", [LAKE]
+    ).fetchall():
+        there.setdefault(table, []).append(column)
+    return there
+
+
+def lacking(connection: duckdb.DuckDBPyConnection) -> Lacking:
+    """What the version that the connection sees lacks of what is declared."""
+    there = columns_there(connection)
+    columns = {
+        name: missing
+        for name, table in TABLES.items()
+        if name in there and (missing := tuple(field for field in table.fields if field.name not in there[name]))
+    }
+    return Lacking(tuple(table for name, table in TABLES.items() if name not in there), columns)
+
+
+def migrate(writer: Writer) -> list[str]:
+    """Add what the store lacks, as one recorded batch; returns what was added, such as ``budget.note``.
+
+    Raises
+    ------
+    StoreError : what is missing was there once, or is of the ledger, whose columns are what its hashes are over
+    """
+    if not lacking(writer.connection):
+        return []
+    with writer.exclusive():
+        missing = lacking(writer.connection)  # another writer may have been first
+        if not missing:
+            return []
+        refuse_lost(writer.connection, missing)
+        if "ledger" in missing.columns or "ledger" in (table.name for table in missing.tables):
+            raise StoreError("The store's ledger lacks columns; no version of finops made it so. Restore a backup.")
+        tables = [table.name for table in missing.tables]
+        columns = [f"{name}.{field.name}" for name, fields in missing.columns.items() for field in fields]
+        with writer.batch(kind=MIGRATE, format="schema", details={"tables": tables, "columns": columns}) as batch:
+            for table in missing.tables:
+                batch.connection.execute(f"CREATE TABLE {LAKE}.{table.name} ({table.ddl})")
+            for name, fields in missing.columns.items():
+                for field in fields:
+                    batch.connection.execute(f'ALTER TABLE {LAKE}.{name} ADD COLUMN "{field.name}" {field.type}')
+    return [*tables, *columns]
+
+
+def refuse_lost(connection: duckdb.DuckDBPyConnection, missing: Lacking) -> None:
+    """Stop where something was there once and was taken away: nothing may stand in for it.
+
+    Raises
+    ------
+    StoreError : the catalogue still remembers a missing table or column
+    """
+    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
+    version = f"(SELECT id FROM {LAKE}.current_snapshot())"
+    gone = connection.execute(
+        f"SELECT table_name, NULL, NULL FROM {catalogue}_table WHERE end_snapshot <= {version} "
+        f"UNION ALL SELECT t.table_name, c.column_name, c.end_snapshot FROM {catalogue}_column c "
+        f"JOIN {catalogue}_table t USING (table_id) WHERE c.end_snapshot <= {version}"
+    ).fetchall()
+    lost = {(table, column) for table, column, _ in gone}
+    names = [table.name for table in missing.tables if (table.name, None) in lost]
+    names += [f"{t}.{field.name}" for t, fields in missing.columns.items() for field in fields
+              if (t, field.name) in lost]  # fmt: skip
+    if names:
+        raise StoreError(
+            f"The store lacks {', '.join(names)}, which it once had: somebody took it away. `finops verify` says "
+            "more; `finops restore` brings back a backup."
+        )
+
+
+def stand_ins(connection: duckdb.DuckDBPyConnection, refuse: bool = True) -> frozenset[str]:
+    """Make a view in ``past`` for each table that the connection's version lacks in whole or in part.
+
+    Parameters
+    ----------
+    refuse : stop at what was there once; a check goes on, and names it
+
+    Returns
+    -------
+    The names of the tables to be read from ``past`` instead of the lake.
+
+    Raises
+    ------
+    StoreError : what is missing was there once
+    """
+    missing = lacking(connection)
+    if not missing:
+        return frozenset()
+    if refuse:
+        refuse_lost(connection, missing)
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{PAST}")
+    empty = {table.name: f"SELECT {_nulls(table.fields)} WHERE false" for table in missing.tables}
+    partly = {name: f"SELECT *, {_nulls(fields)} FROM {LAKE}.{name}" for name, fields in missing.columns.items()}
+    for name, select in (empty | partly).items():
+        connection.execute(f"CREATE OR REPLACE VIEW memory.{PAST}.{name} AS {select}")
+    return frozenset(empty | partly)
+
+
+def _nulls(fields: Sequence[Field]) -> str:
+    return ", ".join(f'NULL::{field.type} AS "{field.name}"' for field in fields)
