@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import pytest
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader, open_writer
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash
+
+#: the helpers beside this file are imported by their names
+sys.path.insert(0, str(Path(__file__).parent))
 
 Entry = dict[str, Any]
 
@@ -173,3 +177,20 @@ class Forger:
 def forger() -> Forger:
     """Somebody who tampers."""
     return Forger()
+
+
+@pytest.fixture(scope="session")
+def shared_bench() -> Iterator[Any]:
+    """The derived layer over tables in memory; whatever the last test left is in it."""
+    from inform import Bench
+
+    bench = Bench()
+    yield bench
+    bench.connection.close()
+
+
+@pytest.fixture
+def bench(shared_bench: Any) -> Any:
+    """The same, empty."""
+    shared_bench.clear()
+    return shared_bench

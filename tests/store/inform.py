@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import reference
 
 from finops_kit.fields import TABLES
+from finops_kit.settings import Workspace
+from finops_kit.store import open_reader, open_writer
 from finops_kit.store.derive import OBSERVED_TABLES, derive_all, derive_batch, live_segments
 from finops_kit.store.derive.links import LINK_VIEWS
 from finops_kit.store.views import view_definitions
@@ -24,18 +24,6 @@ VIEWS = ("live_run", "state_interval", "scaling_notice", "scaling_event")
 LINKED = ("current_delivery", "charge", "live_run", *LINK_VIEWS)
 
 
-def _sibling(name: str) -> ModuleType:
-    """A helper that lies beside this file: tests are no package."""
-    full = f"finops_store_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
-        assert spec and spec.loader
-        sys.modules[full] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-reference = _sibling("reference")
 DERIVED = ("resource_snapshot", "observation_scope", "platform_event", "state_run", "derivation", "charge", "delivery",
            "ledger")  # fmt: skip
 NUMBERS = ("vcpu", "memory_gib", "storage_gib", "replicas", "gpu")
@@ -203,3 +191,25 @@ def charge_row(number: int, charge: dict[str, Any]) -> dict[str, Any]:
         "source_system": "focus", "BillingPeriodStart": month, "BillingPeriodEnd": datetime(2026, 2, 1, tzinfo=UTC),
         "EffectiveCost": charge.get("BilledCost"), "source_row": number, **charge,
     }  # fmt: skip
+
+
+def put(store: Workspace, items: Iterable[Any]) -> int:
+    """One batch of snapshots and looks through the writer; returns the store version."""
+    items = list(items)
+    with open_writer(store) as writer, writer.batch(kind="ingest", format="inventory") as batch:
+        rows = [snapshot_row(i) for i in items if isinstance(i, reference.Snapshot)]
+        looks = [look_row(i) for i in items if isinstance(i, reference.Look)]
+        if rows:
+            batch.rows_read = batch.insert_arrow("resource_snapshot", pa.Table.from_pylist(rows, SNAPSHOT))
+        if looks:
+            batch.insert_arrow("observation_scope", pa.Table.from_pylist(looks, LOOK))
+    assert batch.version is not None
+    return batch.version
+
+
+def read(store: Workspace, as_of: int | None = None) -> tuple[list[Any], list[Any]]:
+    """Intervals and events at a version."""
+    with open_reader(store, as_of=as_of) as reader:
+        rows = reader.connection.execute(INTERVALS).fetchall()
+        events = reader.connection.execute("SELECT * FROM scaling_event ORDER BY ALL").fetchall()
+    return [as_reference(row) for row in rows], events

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 PRECEDENCE = {"kubernetes": 0, "inventory": 1, "cmdb": 2}  # others, as far as tests use them, come after
@@ -52,13 +53,27 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the store believes of a resource at one instant of observation."""
+class Claim:
+    """What one source says of a resource from one instant on, until it says something else or is stale."""
 
     at: datetime
+    until: datetime
     source_system: str
-    state: tuple[Any, ...]
-    values: dict[str, Any] = field(compare=False)
+    presence: str
+    kind: str
+    values: dict[str, Any]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the store believes of a resource between two instants; no state is a gap."""
+
+    start: datetime
+    end: datetime
+    state: tuple[Any, ...] | None
+    seen_at: datetime | None = None  # the last time that somebody saw it so
+    holders: tuple[Claim, ...] = ()  # whose word it is, the first first
 
 
 def staleness(source_system: str) -> timedelta:
@@ -70,87 +85,131 @@ def _latest_text_first(text: str | None) -> tuple[int, tuple[int, ...]]:
     return (1, ()) if text is None else (0, (*(-ord(c) for c in text), 1))
 
 
-def winners(snapshots: list[Snapshot], looks: list[Look], resource_id: str) -> list[Seen]:
-    """One observation per instant: explicit ones, and absences that follow from complete looks."""
-    mine = {s.snapshot_id: s for s in snapshots if s.resource_id == resource_id}.values()
-    said: dict[tuple[str, datetime], Snapshot] = {}
-    for snapshot in mine:
-        key = (snapshot.source_system, snapshot.observed_at)
+def claims(snapshots: list[Snapshot], looks: list[Look], resource_id: str) -> dict[str, list[Claim]]:
+    """What each source says over time: explicitly, and by a complete look that no longer shows the resource."""
+    said: dict[str, dict[datetime, Snapshot]] = {}
+    for snapshot in {s.snapshot_id: s for s in snapshots if s.resource_id == resource_id}.values():
+        mine = said.setdefault(snapshot.source_system, {})
         order = lambda s: (_latest_text_first(s.sequence), s.snapshot_id)  # noqa: E731
-        if key not in said or order(snapshot) < order(said[key]):
-            said[key] = snapshot
-    # (rank, inferred, sequence, hash) decides; the smallest wins
-    claims: dict[datetime, list[tuple[Any, Seen]]] = {}
-    for snapshot in said.values():
-        rank = PRECEDENCE.get(snapshot.source_system, 3)
-        claims.setdefault(snapshot.observed_at, []).append(
-            ((rank, False, _latest_text_first(snapshot.sequence), snapshot.snapshot_id), _seen(snapshot))
-        )
-        if snapshot.presence != "present" or snapshot.scope is None:
+        if snapshot.observed_at not in mine or order(snapshot) < order(mine[snapshot.observed_at]):
+            mine[snapshot.observed_at] = snapshot
+    found: dict[str, list[Claim]] = {}
+    for source, mine in said.items():
+        words: list[tuple[datetime, Snapshot, str]] = []
+        for at, snapshot in sorted(mine.items()):
+            words.append((at, snapshot, snapshot.presence))
+            told_again = min((other for other in mine if other > at), default=None)
+            looked = min((look.observed_at for look in looks
+                          if look.complete and (look.source_system, look.scope) == (source, snapshot.scope)
+                          and look.observed_at > at), default=None)  # fmt: skip
+            if snapshot.presence == "present" and looked and (told_again is None or looked < told_again):
+                words.append((looked, snapshot, "absent"))
+        for place, (at, snapshot, presence) in enumerate(words):
+            until = at + staleness(source)
+            if place + 1 < len(words):
+                until = min(until, words[place + 1][0])
+            values = {k: v for k, v in snapshot.state if v is not None} if presence == "present" else {}
+            tags = dict(snapshot.tags) if presence == "present" else {}
+            found.setdefault(source, []).append(Claim(at, until, source, presence, snapshot.kind, values, tags))
+    return found
+
+
+def stretches(snapshots: list[Snapshot], looks: list[Look], resource_id: str) -> list[Stretch]:
+    """What is believed from every instant at which a word begins or ends to the next."""
+    by_source = claims(snapshots, looks, resource_id)
+    ranked = sorted(by_source, key=lambda source: (PRECEDENCE.get(source, 3), source))
+    moments = sorted({moment for mine in by_source.values() for c in mine for moment in (c.at, c.until)})
+    return [believed(start, end, [by_source[source] for source in ranked])
+            for start, end in pairwise(moments)]  # fmt: skip
+
+
+def believed(start: datetime, end: datetime, ranked: list[list[Claim]]) -> Stretch:
+    """The first source that has a word decides; what it does not say is taken from the next ones."""
+    holders: list[Claim] = []
+    for mine in ranked:
+        last = max((c for c in mine if c.at <= start), key=lambda c: c.at, default=None)
+        if last is None:
             continue
-        later = [s.observed_at for s in said.values()
-                 if s.source_system == snapshot.source_system and s.observed_at > snapshot.observed_at]  # fmt: skip
-        told_again = min(later, default=None)
-        looked = [look.observed_at for look in looks
-                  if look.complete and (look.source_system, look.scope) == (snapshot.source_system, snapshot.scope)
-                  and look.observed_at > snapshot.observed_at]  # fmt: skip
-        first = min(looked, default=None)
-        if first is not None and (told_again is None or first < told_again):
-            claims.setdefault(first, []).append(
-                ((rank, True, _latest_text_first(None), snapshot.snapshot_id),
-                 Seen(first, snapshot.source_system, ("absent",), {}))
-            )  # fmt: skip
-    return [min(claims[at], key=lambda claim: claim[0])[1] for at in sorted(claims)]
+        if last.until > start:
+            if not holders or last.presence == holders[0].presence:
+                holders.append(last)
+        elif last.presence == "absent" and not holders:
+            break  # gone, and nobody lower brings it back
+    if not holders:
+        return Stretch(start, end, None)
+    if holders[0].presence == "absent":
+        return Stretch(start, end, ("absent",), max(c.at for c in holders), tuple(holders))
+    values: dict[str, Any] = {}
+    tags: dict[str, str] = {}
+    for holder in reversed(holders):
+        values |= holder.values
+        tags |= holder.tags
+    kind = holders[0].kind
+    agreed = [c.at for c in holders if c is holders[0] or agrees(c, kind, values, tags)]
+    state = ("present", kind, tuple(sorted(values.items())), tuple(sorted(tags.items())))
+    return Stretch(start, end, state, max(agreed), tuple(holders))
 
 
-def _seen(snapshot: Snapshot) -> Seen:
-    if snapshot.presence == "absent":
-        return Seen(snapshot.observed_at, snapshot.source_system, ("absent",), {})
-    values = {k: v for k, v in snapshot.state if v is not None}
-    state = ("present", snapshot.kind, tuple(sorted(values.items())), tuple(sorted(snapshot.tags)))
-    return Seen(snapshot.observed_at, snapshot.source_system, state, values)
+def agrees(claim: Claim, kind: str, values: dict[str, Any], tags: dict[str, str]) -> bool:
+    """Whether a word contradicts nothing of a state."""
+    return claim.kind == kind and claim.values.items() <= values.items() and claim.tags.items() <= tags.items()
 
 
 def intervals(snapshots: list[Snapshot], looks: list[Look]) -> list[tuple[Any, ...]]:
     """(resource_id, valid_from, valid_to, quality, state) sorted; state is None in a gap."""
     found: list[tuple[Any, ...]] = []
     for resource_id in sorted({s.resource_id for s in snapshots}):
-        seen = winners(snapshots, looks, resource_id)
-        start = 0
-        while start < len(seen):
-            end = start
-            while (
-                end + 1 < len(seen)
-                and seen[end + 1].state == seen[start].state
-                and seen[end + 1].at - seen[end].at <= staleness(seen[end].source_system)
-            ):
-                end += 1
-            state, last = seen[start].state, seen[end].at
-            following = seen[end + 1].at if end + 1 < len(seen) else None
-            stale = last + staleness(seen[end].source_system)
-            if seen[start].at < last:
-                found.append((resource_id, seen[start].at, last, "observed", state))
-            found.append((resource_id, last, min(stale, following or stale), "carried", state))
-            if following is None or following > stale:
-                found.append((resource_id, stale, following, "gap", None))
-            start = end + 1
+        known = [s for s in stretches(snapshots, looks, resource_id) if s.state is not None]
+        while known:
+            run = [known.pop(0)]
+            while known and known[0].state == run[0].state and known[0].start == run[-1].end:
+                run.append(known.pop(0))
+            state, first, end = run[0].state, run[0].start, run[-1].end
+            last = max(first, *(s.seen_at for s in run if s.seen_at))
+            following = known[0].start if known else None
+            if first < last:
+                found.append((resource_id, first, last, "observed", state))
+            found.append((resource_id, last, end, "carried", state))
+            if following is None or following > end:
+                found.append((resource_id, end, following, "gap", None))
     return sorted(found, key=lambda row: row[:2])
+
+
+def transitions(snapshots: list[Snapshot], looks: list[Look]) -> list[tuple[Any, ...]]:
+    """(resource_id, dimension, before, after, at_lo, since, seen) in the order of time; ``seen`` is whether it is an event.
+
+    A change is seen where the source whose word holds now said the old value itself, and the new one after anybody
+    whose word held had last said the old one. Where the word only passes to somebody who says otherwise, it is not.
+    """  # noqa: E501
+    found: list[tuple[Any, ...]] = []
+    for resource_id in sorted({s.resource_id for s in snapshots}):
+        by_source = claims(snapshots, looks, resource_id)
+        for dimension in DIMENSIONS:
+            value: Any = None
+            last_said_at = None
+            for stretch in stretches(snapshots, looks, resource_id):
+                holder = next((c for c in stretch.holders if dimension in c.values), None)
+                if holder is None:
+                    continue
+                new = holder.values[dimension]
+                if value is None or new == value:
+                    last_said_at = max(holder.at, last_said_at or holder.at)
+                    value = new
+                    continue
+                own = [(c.at, c.values[dimension]) for c in by_source[holder.source_system]
+                       if dimension in c.values and c.at <= holder.at]  # fmt: skip
+                changes = [(lo, before, hi) for (lo, before), (hi, after) in pairwise(own) if before != after]
+                lo, before, hi = changes[-1] if changes else (None, None, None)
+                seen = bool(changes) and before == value and hi > last_said_at
+                found.append((resource_id, dimension, text(value), text(new),
+                              max(lo, last_said_at) if seen else None, stretch.start, seen))  # fmt: skip
+                value, last_said_at = new, holder.at
+    return found
 
 
 def events(snapshots: list[Snapshot], looks: list[Look]) -> list[tuple[Any, ...]]:
     """(resource_id, dimension, before, after, at_lo, at_hi) sorted."""
-    found: list[tuple[Any, ...]] = []
-    for resource_id in sorted({s.resource_id for s in snapshots}):
-        for dimension in DIMENSIONS:
-            known: tuple[Any, datetime] | None = None
-            for seen in winners(snapshots, looks, resource_id):
-                value = seen.values.get(dimension)
-                if value is None:
-                    continue
-                if known is not None and known[0] != value:
-                    found.append((resource_id, dimension, text(known[0]), text(value), known[1], seen.at))
-                known = (value, seen.at)
-    return sorted(found)
+    return sorted(row[:6] for row in transitions(snapshots, looks) if row[6])
 
 
 def links(

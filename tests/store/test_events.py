@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
+import inform
+import reference
 
-
-def _load(name: str, file: str) -> Any:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
-        assert spec and spec.loader
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-inform = _load("finops_store_inform", "inform.py")
-Snapshot, Look = inform.reference.Snapshot, inform.reference.Look
+Snapshot, Look = reference.Snapshot, reference.Look
 START = inform.datetime(2026, 1, 5, 8, tzinfo=inform.UTC)
 
 
@@ -49,19 +35,6 @@ def notice(bench: Any, resource: str, minutes: float, reason: str, message: str)
 
 def events(bench: Any, columns: str = "resource_id, dimension, before, after, at_lo, at_hi, cause") -> list[Any]:
     return bench.fetch(f"SELECT {columns} FROM scaling_event ORDER BY at_hi, resource_id, dimension")
-
-
-@pytest.fixture(scope="module")
-def shared_bench() -> Iterator[Any]:
-    bench = inform.Bench()
-    yield bench
-    bench.connection.close()
-
-
-@pytest.fixture
-def bench(shared_bench: Any) -> Any:
-    shared_bench.clear()
-    return shared_bench
 
 
 def test_a_change_lies_between_its_two_observations(bench: Any) -> None:

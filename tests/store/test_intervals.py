@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+import inform
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import reference
 
 from finops_kit.settings import Workspace
-from finops_kit.store import create_store, open_reader, open_writer
+from finops_kit.store import create_store, open_writer
 from finops_kit.store.derive import rederive_batch
 
-
-def _load(name: str) -> Any:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("inform.py"))
-        assert spec and spec.loader
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-inform = _load("finops_store_inform")
-reference = inform.reference
 Snapshot, Look = reference.Snapshot, reference.Look
 
 DAY_ZERO = datetime(2026, 1, 1, tzinfo=UTC)
-#: the short profile runs with everybody's tests; FINOPS_HYPOTHESIS=long takes minutes
-LONG = os.environ.get("FINOPS_HYPOTHESIS") == "long"
-histories_to_try = settings(
-    max_examples=2500 if LONG else 15,
-    deadline=None,
-    derandomize=not LONG,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def day(n: float) -> datetime:
@@ -58,19 +33,6 @@ def seen(resource: str, at: float, vcpu: int | None = 2, source: str = "inventor
 def look(at: float, complete: bool = True, source: str = "inventory", scope: str = "all") -> Any:
     """A look at everything."""
     return Look(source, scope, day(at), complete)
-
-
-@pytest.fixture(scope="module")
-def shared_bench() -> Iterator[Any]:
-    bench = inform.Bench()
-    yield bench
-    bench.connection.close()
-
-
-@pytest.fixture
-def bench(shared_bench: Any) -> Any:
-    shared_bench.clear()
-    return shared_bench
 
 
 def shape(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -189,7 +151,7 @@ def test_at_one_instant_precedence_wins_then_sequence_then_hash(bench: Any) -> N
     bench.add([seen("b", 0, 2, sequence="7"), seen("b", 0, 4, sequence="8"), seen("b", 0, 16)])
     tie = [seen("c", 0, 2), seen("c", 0, 4)]
     bench.add(tie)
-    first = {r: said for r, _, _, quality, said in shape(bench.intervals()) if quality == "carried"}
+    first = {r: said for r, start, _, _, said in shape(bench.intervals()) if start == 0}
     winner = min(tie, key=lambda s: s.snapshot_id)
     assert first == {"a": 4, "b": 4, "c": int(dict(winner.state)["vcpu"])}
 
@@ -203,205 +165,98 @@ def test_tags_in_another_order_are_the_same_state_and_other_tags_another(bench: 
     ]  # fmt: skip
 
 
-# --- generated histories ---------------------------------------------------------------------------------------
-
-MOMENTS = (0, 1, 2, 7, 8, 9, 10, 16, 34, 35, 36, 50, 71, 100)
-STATES = st.fixed_dictionaries(
-    {},
-    optional={
-        "vcpu": st.sampled_from([Decimal(2), Decimal(4), Decimal("0.5")]),
-        "replicas": st.sampled_from([Decimal(0), Decimal(3)]),
-        "power_state": st.sampled_from(["running", "stopped"]),
-        "sku": st.sampled_from(["small", "large"]),
-    },
-).map(lambda d: tuple(sorted(d.items())))
+# --- several sources -------------------------------------------------------------------------------------------
 
 
-@st.composite
-def dumps(draw: st.DrawFn) -> list[Any]:
-    """One delivery: a look at one scope of one source, complete or not, with what it saw; or a stray observation."""
-    source = draw(st.sampled_from(["kubernetes", "inventory", "inventory", "inventory", "zeta"]))
-    scope = draw(st.sampled_from(["x", "x", "y"]))
-    at = day(draw(st.sampled_from(MOMENTS)))
-    items: list[Any] = []
-    stray = draw(st.integers(0, 9)) == 0
-    if not stray:
-        items.append(Look(source, scope, at, draw(st.integers(0, 3)) > 0))
-    for resource in draw(st.sets(st.sampled_from("abc"), max_size=1 if stray else 3)):
-        items.append(
-            Snapshot(
-                resource, source, at, draw(st.sampled_from(["present"] * 9 + ["absent"])),
-                None if stray and draw(st.booleans()) else scope, draw(st.sampled_from([None, None, "1", "2"])),
-                "machine", draw(STATES), draw(st.sampled_from([(), (), (("t", "1"), ("u", "2"))])),
-            )
-        )  # fmt: skip
-    return items
+def test_two_observers_in_turn_do_not_flip_the_state(bench: Any) -> None:
+    for n in range(0, 30, 10):
+        bench.add([seen("a", n, 4), seen("a", n + 5, 2, source="cmdb")])
+    assert shape(bench.intervals())[:2] == [("a", 0, 20, "observed", 4), ("a", 20, 55, "carried", 4)]
+    assert bench.events() == []
 
 
-@st.composite
-def deliveries(draw: st.DrawFn) -> list[list[Any]]:
-    """Deliveries in the order of their arrival, in batches: some late, some twice, some split."""
-    files = draw(st.lists(dumps(), min_size=1, max_size=9))
-    if draw(st.integers(0, 2)):  # mostly in the order of time
-        files.sort(key=lambda items: items[0].observed_at if items else DAY_ZERO)
-    again = draw(st.lists(st.sampled_from(files), max_size=2))
-    batches: list[list[Any]] = []
-    for items in (*files, *again):
-        if batches and draw(st.integers(0, 3)) == 0:
-            batches[-1].extend(items)
-        else:
-            batches.append(list(items))
-    return batches
+def test_a_lower_source_fills_what_the_higher_one_does_not_say(bench: Any) -> None:
+    def said(at: float, source: str, tags: Any, **state: Any) -> Any:
+        return Snapshot("a", source, day(at), kind="machine", state=tuple(state.items()), tags=tags)
+
+    bench.add([said(0, "aws", (("env", "prod"),), sku="m5"), said(10, "aws", (("env", "prod"),), sku="m5")])
+    bench.add([said(4, "cmdb", (("env", "test"), ("team", "x")), sku="m4", owner_id="app-1")])
+    states = [(row[1], row[2], row[3], *row[4][2:]) for row in bench.intervals() if row[4]]
+    aws, both = (("sku", "m5"),), (("owner_id", "app-1"), ("sku", "m5"))
+    assert states == [
+        (day(0), day(4), "carried", aws, (("env", "prod"),)),
+        (day(4), day(10), "observed", both, (("env", "prod"), ("team", "x"))),
+        (day(10), day(39), "carried", both, (("env", "prod"), ("team", "x"))),
+        (day(39), day(45), "carried", aws, (("env", "prod"),)),
+    ]
+    assert bench.events() == []
 
 
-def told(batches: list[list[Any]]) -> tuple[list[Any], list[Any]]:
-    """All snapshots and looks of some batches."""
-    items = [item for batch in batches for item in batch]
-    return [i for i in items if isinstance(i, Snapshot)], [i for i in items if isinstance(i, Look)]
+def test_a_lower_source_fills_the_gaps_of_the_higher_one(bench: Any) -> None:
+    bench.add(
+        [seen("a", 0, 4, source="kubernetes"), seen("a", 5, 4), seen("a", 30, 2), seen("a", 50, 4, source="kubernetes")]
+    )
+    assert shape(bench.intervals()) == [
+        ("a", 0, 5, "observed", 4), ("a", 5, 30, "carried", 4), ("a", 30, 50, "carried", 2),
+        ("a", 50, 58, "carried", 4), ("a", 58, 65, "carried", 2), ("a", 65, None, "gap", None),
+    ]  # fmt: skip
+    assert bench.events() == [("a", "vcpu", "4", "2", day(5), day(30))], "the rest is one source's word for another's"
 
 
-@histories_to_try
-@given(batches=deliveries())
-def test_batch_by_batch_equals_the_reference_and_the_full_derivation(
-    shared_bench: Any, batches: list[list[Any]]
-) -> None:
-    """Invariants 1, 3, 4 and 5, after every batch: what is known then, whatever came in whatever order."""
-    shared_bench.clear()
-    for known, batch in enumerate(batches, start=1):
-        shared_bench.add(batch)
-        snapshots, looks = told(batches[:known])
-        assert shared_bench.intervals() == reference.intervals(snapshots, looks)
-    assert shared_bench.runs() == shared_bench.runs_from_scratch()
-    assert shared_bench.events() == reference.events(*told(batches))
+def test_who_was_seen_to_be_gone_is_not_brought_back_by_a_lower_source(bench: Any) -> None:
+    bench.add([seen("a", 0, source="kubernetes"), look(0, source="kubernetes"), look(5, source="kubernetes")])
+    for n in (0, 20, 40):
+        bench.add([seen("a", n, source="cmdb")])
+    assert [row[1:] for row in shape(bench.intervals())] == [
+        (0, 5, "carried", 2), (5, 13, "carried", "absent"), (13, None, "gap", None),
+    ]  # fmt: skip
 
 
-@histories_to_try
-@given(batches=deliveries(), data=st.data())
-def test_order_of_arrival_and_repetition_change_nothing(shared_bench: Any, batches: list[list[Any]], data: Any) -> None:
-    """Invariants 1 and 2."""
-    shared_bench.clear()
-    for batch in batches:
-        shared_bench.add(batch)
-    first = (shared_bench.intervals(), shared_bench.events())
-    shared_bench.clear()
-    items = [item for batch in batches for item in batch]
-    shuffled = data.draw(st.permutations(items))
-    cut = data.draw(st.integers(0, len(items)))
-    shared_bench.add(shuffled[:cut])
-    shared_bench.add(shuffled[cut:])
-    assert (shared_bench.intervals(), shared_bench.events()) == first
-    shared_bench.add(data.draw(st.sampled_from(batches)))
-    assert (shared_bench.intervals(), shared_bench.events()) == first
+def test_a_change_that_the_lower_source_alone_saw_is_an_event_once_its_word_holds(bench: Any) -> None:
+    bench.add([seen("a", 0, 4, source="kubernetes"), seen("a", 1, 4), seen("a", 6, 8)])
+    assert bench.events() == [("a", "vcpu", "4", "8", day(1), day(8))]
 
 
-@histories_to_try
-@given(batches=deliveries())
-def test_intervals_are_half_open_apart_and_differ_from_their_neighbours(
-    shared_bench: Any, batches: list[list[Any]]
-) -> None:
-    """Invariants 3 and 4, from the intervals alone."""
-    shared_bench.clear()
-    for batch in batches:
-        shared_bench.add(batch)
-    rows = shared_bench.intervals()
-    longest = {r: reference.DEFAULT_STALENESS for r, *_ in rows}
-    for this, following in zip(rows, [*rows[1:], None][: len(rows)], strict=True):
-        resource, start, end, quality, state = this
-        assert end is None or start < end
-        if quality == "carried":
-            assert end - start <= longest[resource]
-        if following is None or following[0] != resource:
-            assert (quality, end) == ("gap", None), "after all that is known comes what is not"
-        else:
-            assert end == following[1], "no hole that is not called a gap"
-            assert (quality, state) != following[3:]
-
-
-@histories_to_try
-@given(batches=deliveries())
-def test_events_replay_from_the_first_state_to_the_last(shared_bench: Any, batches: list[list[Any]]) -> None:
-    """Invariant 8."""
-    shared_bench.clear()
-    for batch in batches:
-        shared_bench.add(batch)
-    values: dict[tuple[str, str], list[str]] = {}
-    for resource, _, _, _, state in shared_bench.intervals():
-        for dimension, value in state[2] if state and state[0] == "present" else ():
-            values.setdefault((resource, dimension), []).append(reference.text(value))
-    replayed = {key: found[0] for key, found in values.items()}
-    for resource, dimension, before, after, at_lo, at_hi in sorted(shared_bench.events(), key=lambda e: e[5]):
-        assert replayed[resource, dimension] == before
-        assert at_lo < at_hi
-        replayed[resource, dimension] = after
-    assert replayed == {key: found[-1] for key, found in values.items()}
+def test_where_the_word_passes_to_a_source_that_says_otherwise_is_listed(bench: Any) -> None:
+    bench.add([seen("a", 0, 4, source="kubernetes"), seen("a", 0, 8), seen("a", 20, 4, source="kubernetes")])
+    bench.add([seen("b", 0, 4), seen("b", 1, 8)])
+    rows = bench.fetch(
+        "SELECT resource_id, dimension, before, after, changed_at, source_before, source_after FROM source_handover "
+        "ORDER BY changed_at", (*inform.VIEWS, "source_handover"),
+    )  # fmt: skip
+    assert rows == [
+        ("a", "vcpu", "4", "8", day(8), "kubernetes", "inventory"),
+        ("a", "vcpu", "8", "4", day(20), "inventory", "kubernetes"),
+        ("a", "vcpu", "4", "8", day(28), "kubernetes", "inventory"),
+    ]
+    assert [row[0] for row in bench.events()] == ["b"]
 
 
 # --- through the store -----------------------------------------------------------------------------------------
 
 
-def put(store: Workspace, items: list[Any]) -> int:
-    """One batch through the writer; returns the store version."""
-    import pyarrow as pa
-
-    with open_writer(store) as writer, writer.batch(kind="ingest", format="inventory") as batch:
-        rows = [inform.snapshot_row(i) for i in items if isinstance(i, Snapshot)]
-        looks = [inform.look_row(i) for i in items if isinstance(i, Look)]
-        if rows:
-            batch.rows_read = batch.insert_arrow("resource_snapshot", pa.Table.from_pylist(rows, inform.SNAPSHOT))
-        if looks:
-            batch.insert_arrow("observation_scope", pa.Table.from_pylist(looks, inform.LOOK))
-    assert batch.version is not None
-    return batch.version
-
-
-def read(store: Workspace, as_of: int | None = None) -> tuple[list[Any], list[Any]]:
-    """Intervals and events at a version."""
-    with open_reader(store, as_of=as_of) as reader:
-        rows = reader.connection.execute(inform.INTERVALS).fetchall()
-        events = reader.connection.execute("SELECT * FROM scaling_event ORDER BY ALL").fetchall()
-    return [inform.as_reference(row) for row in rows], events
-
-
-@pytest.mark.slow
-@settings(histories_to_try, max_examples=200 if LONG else 2)
-@given(batches=deliveries())
-def test_as_of_is_untouched_by_what_comes_later(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Any]]
-) -> None:
-    """Invariant 6, through the store itself."""
-    store = Workspace(tmp_path_factory.mktemp("as-of") / "workspace")
-    create_store(store)
-    kept: list[tuple[int, Any]] = []
-    for known, batch in enumerate(batches, start=1):
-        version = put(store, batch)
-        kept.append((version, read(store)))
-        assert kept[-1][1][0] == reference.intervals(*told(batches[:known]))
-    for version, then in kept:
-        assert read(store, as_of=version) == then
-
-
 def test_a_failed_batch_derives_nothing(workspace: Workspace) -> None:
     create_store(workspace)
-    put(workspace, [seen("a", 0), look(0)])
-    before = read(workspace)
+    inform.put(workspace, [seen("a", 0), look(0)])
+    before = inform.read(workspace)
     with pytest.raises(ZeroDivisionError), open_writer(workspace) as writer, writer.batch(kind="ingest") as batch:
         batch.insert("observation_scope", "SELECT 'inventory' AS source_system, 'all' AS scope, "
                      "TIMESTAMPTZ '2026-01-05 00:00:00+00' AS observed_at, true AS complete")  # fmt: skip
         raise ZeroDivisionError
-    assert read(workspace) == before
+    assert inform.read(workspace) == before
 
 
 def test_a_full_derivation_of_the_store_changes_nothing_and_keeps_the_past(workspace: Workspace) -> None:
     create_store(workspace)
-    first = put(workspace, [seen("a", 0), seen("b", 0), look(0)])
-    put(workspace, [seen("a", 3, 4), look(3)])
-    earlier, now = read(workspace, as_of=first), read(workspace)
+    first = inform.put(workspace, [seen("a", 0), seen("b", 0), look(0)])
+    inform.put(workspace, [seen("a", 3, 4), look(3)])
+    earlier, now = inform.read(workspace, as_of=first), inform.read(workspace)
     with open_writer(workspace) as writer, writer.batch(kind="derive") as batch:
         rederive_batch(batch)
-    assert read(workspace) == now
-    assert read(workspace, as_of=first) == earlier
-    put(workspace, [seen("a", 9, 8), look(9)])
-    assert read(workspace)[0][-1][:2] == ("b", day(38))
+    assert inform.read(workspace) == now
+    assert inform.read(workspace, as_of=first) == earlier
+    inform.put(workspace, [seen("a", 9, 8), look(9)])
+    assert inform.read(workspace)[0][-1][:2] == ("b", day(38))
 
 
 def test_small_segments_are_merged_and_few_are_read(bench: Any) -> None:
@@ -410,3 +265,12 @@ def test_small_segments_are_merged_and_few_are_read(bench: Any) -> None:
         bench.add([seen(f"r{n}", n / 10, 2 + n % 3)])
     assert bench.segments() <= 4
     assert bench.runs() == bench.runs_from_scratch()
+
+
+def test_what_older_rules_made_is_derived_anew_with_the_next_batch(bench: Any) -> None:
+    bench.add([seen("a", 0), seen("b", 0)])
+    bench.connection.execute("UPDATE lake.derivation SET rule_version = '0'")
+    bench.connection.execute("UPDATE lake.state_run SET vcpu = 99")
+    bench.add([seen("a", 5)])
+    assert {row[4] for row in shape(bench.intervals())} == {2, None}
+    assert bench.segments() == 1

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
+import inform
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import reference
 
 from finops_kit.store.derive.identity import canonical_sql
 
-
-def _load(name: str, file: str) -> Any:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
-        assert spec and spec.loader
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-inform = _load("finops_store_inform", "inform.py")
-reference = inform.reference
 Snapshot, Look = reference.Snapshot, reference.Look
 JANUARY = inform.datetime(2026, 1, 1, tzinfo=inform.UTC)
 OTHER_FORM = "same id in another form"
-LONG = os.environ.get("FINOPS_HYPOTHESIS") == "long"
 
 
 def day(n: float) -> Any:
@@ -48,19 +30,6 @@ def seen(resource: str, at: float, vcpu: int = 2, **more: Any) -> Any:
 def charge(resource: str | None, start: float, end: float, amount: str = "1", **more: Any) -> dict[str, Any]:
     return {"ResourceId": resource, "ChargePeriodStart": day(start), "ChargePeriodEnd": day(end),
             "BilledCost": Decimal(amount), **more}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shared_bench() -> Iterator[Any]:
-    bench = inform.Bench()
-    yield bench
-    bench.connection.close()
-
-
-@pytest.fixture
-def bench(shared_bench: Any) -> Any:
-    shared_bench.clear()
-    return shared_bench
 
 
 def linked(bench: Any, columns: str = 'resource_id, share, "BilledCost"') -> list[tuple[Any, ...]]:
@@ -198,49 +167,3 @@ def test_chains_lead_from_a_pod_to_its_machine(bench: Any) -> None:
         ("node-1", "machine", machine, True), ("pod-1", "node", "node-1", True), ("pod-1", "owner", "deploy-1", True),
         ("pv-1", "disk", "vol-0abc1234def567890", True), ("vol-0abc1234def567890", "owner", machine, True),
     ]  # fmt: skip
-
-
-MOMENTS = st.sampled_from([0, 1, 2, 3, 7, 10, 20, 31, 35, 40, 60, 80])
-HISTORIES = st.lists(
-    st.one_of(
-        st.builds(seen, st.sampled_from("ab"), MOMENTS, st.sampled_from([2, 4])),
-        st.builds(lambda at: Look("inventory", "all", day(at)), MOMENTS),
-    ),
-    max_size=10,
-)
-CHARGES = st.lists(
-    st.builds(
-        lambda r, at, length, cost: charge(r, at, at + length, str(cost)),
-        st.sampled_from(["a", "a", "b", "x", None]), MOMENTS, st.sampled_from([0, 1 / 24, 1, 31, 90]),
-        st.decimals(-1000, 100000, places=24, allow_nan=False),
-    ),
-    min_size=1, max_size=8,
-)  # fmt: skip
-
-
-@settings(
-    max_examples=2500 if LONG else 15, deadline=None, derandomize=not LONG, suppress_health_check=list(HealthCheck)
-)
-@given(history=HISTORIES, charges=CHARGES)
-def test_every_charge_is_linked_whole_or_unlinked_with_a_reason(
-    shared_bench: Any, history: list[Any], charges: list[Any]
-) -> None:
-    """Invariant 7."""
-    shared_bench.clear()
-    shared_bench.add(history)
-    shared_bench.bill(charges)
-    rows = linked(shared_bench, 'source_row, resource_id, valid_from, overlap_seconds, share, "BilledCost"')
-    expected = reference.links(
-        [i for i in history if isinstance(i, Snapshot)], [i for i in history if isinstance(i, Look)], charges
-    )
-    got: dict[int, list[tuple[Any, ...]]] = {number: [] for number in expected}
-    total: dict[int, Decimal] = {}
-    for number, resource, start, seconds, share, amount in rows:
-        got[number].append((resource, start, timedelta(seconds=float(seconds)), share))
-        total[number] = total.get(number, Decimal(0)) + amount
-    assert got == expected
-    assert all(sum(part[3] for part in parts) == 1 for parts in got.values() if parts)
-    assert all(charges[number - 1]["BilledCost"] == amount for number, amount in total.items())
-    reasons = dict(unlinked(shared_bench))
-    assert set(reasons) == {number for number, parts in expected.items() if not parts}
-    assert all(reasons.values())

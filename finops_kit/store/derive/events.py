@@ -6,7 +6,7 @@ platform itself said when (a Kubernetes Event that names the new value), the win
 
 from __future__ import annotations
 
-from finops_kit.store.derive.rules import DIMENSIONS
+from finops_kit.store.derive.rules import DIMENSIONS, plain_sql
 from finops_kit.store.lake import LAKE
 
 # Conditions on the lake's tables are written so that they are not pushed into its scans: there each one costs a pass
@@ -113,4 +113,25 @@ SCALING_EVENT = f"""
     FROM told
 """
 
-EVENT_VIEWS = {"scaling_notice": SCALING_NOTICE, "scaling_event": SCALING_EVENT}
+_values = ", ".join(f"{{'dimension': '{c}', 'value': {plain_sql(c, n)}}}" for c, n in DIMENSIONS.items())
+
+#: where the word passed from one source to another that says otherwise: no scaling, but somebody is wrong. First state
+#: + scaling events + these = last state; where one source alone speaks of a resource there are none
+SOURCE_HANDOVER = f"""
+    WITH several AS (
+        SELECT resource_id FROM live_run WHERE next_from IS NULL
+        AND len(list_distinct(list_transform(seen_in, lambda place: split_part(place, chr(9), 1)))) > 1
+    ), said AS (
+        SELECT resource_id, resource_name, kind, source_system, first_seen_at,
+            list_transform(changes, lambda change: change.dimension) AS scaled, unnest([{_values}], max_depth := 2)
+        FROM live_run SEMI JOIN several USING (resource_id) WHERE presence = 'present'
+    ), paired AS (
+        SELECT *, lag(value) OVER w AS before, lag(source_system) OVER w AS source_before
+        FROM said WHERE value IS NOT NULL WINDOW w AS (PARTITION BY resource_id, dimension ORDER BY first_seen_at)
+    )
+    SELECT resource_id, resource_name, kind, dimension, before, value AS after, first_seen_at AS changed_at,
+        source_before, source_system AS source_after
+    FROM paired WHERE before <> value AND NOT list_contains(scaled, dimension)
+"""
+
+EVENT_VIEWS = {"scaling_notice": SCALING_NOTICE, "scaling_event": SCALING_EVENT, "source_handover": SOURCE_HANDOVER}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 #: changes whenever one of the rules below does; every derivation names it
-RULE_VERSION = "2"
+RULE_VERSION = "3"
 
-#: where two sources saw one resource at one instant, the first of these wins; all others come after them
+#: where sources disagree on a resource, the first of these wins; all others come after them, by their name
 SOURCE_PRECEDENCE = ("kubernetes", "aws", "azure", "gcp", "vsphere", "inventory", "servicenow", "cmdb")
 
 #: how long a state is carried beyond its last observation, by source and kind; ``""`` stands for any.
@@ -70,10 +70,16 @@ def precedence_sql(source_system: str = "source_system") -> str:
     return f"CASE {source_system} {cases} ELSE {len(SOURCE_PRECEDENCE)} END"
 
 
-def state_sql() -> str:
+def state_sql(table: str = "") -> str:
     """What makes a state as one comparable number: equal for equal states, whatever order its tags stand in.
 
-    An absent resource is absent, whatever else its last record says.
+    An absent resource is absent, whatever else its last record says. ``table`` is an alias with its point.
     """
-    tags = "coalesce(list_sort(map_entries(tags)), [])"
-    return f"CASE WHEN presence = 'absent' THEN 0 ELSE hash({', '.join(STATE_COLUMNS)}, {tags}) END"
+    tags = f"coalesce(list_sort(map_entries({table}tags)), [])"
+    columns = ", ".join(f"{table}{column}" for column in STATE_COLUMNS)
+    return f"CASE WHEN {table}presence = 'absent' THEN 0 ELSE hash({columns}, {tags}) END"
+
+
+def plain_sql(column: str, is_number: bool) -> str:
+    """A dimension's value as text: a number in plain notation, without trailing zeros."""
+    return f"rtrim(rtrim({column}::VARCHAR, '0'), '.')" if is_number else column

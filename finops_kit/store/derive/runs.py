@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.store.derive import sources
 from finops_kit.store.derive.rules import (
     DIMENSIONS,
     IDENTITY_COLUMNS,
     OBSERVED_COLUMNS,
-    precedence_sql,
+    plain_sql,
     staleness_sql,
     state_sql,
 )
@@ -36,34 +37,29 @@ RUN_COLUMNS = {
     "run_lost": "BOOLEAN",
 }
 
-#: one instant and resource, many claims: source precedence, said before inferred, sequence, hash
-_AMONG_ONE = "o.source_sequence DESC NULLS LAST, o.snapshot_id, o.nr"
-_AMONG_ALL = f"{precedence_sql('o.source_system')}, t.inferred, {_AMONG_ONE}"
-
 #: only ids, times and the state's number: sorting is done on this narrow table
 _THIN = f"""
     CREATE OR REPLACE TEMP TABLE derive_thin AS
     SELECT nr, resource_id, source_system, observed_at, {state_sql()} AS state,
-        observed_at + {staleness_sql()} AS stale_at, false AS inferred
+        observed_at + {staleness_sql()} AS stale_at
     FROM derive_observation
 """
 
+#: one source said several things of a resource at one instant; nearly always there are none, and nothing is sorted
 _TIE = """
     CREATE OR REPLACE TEMP TABLE derive_tie AS
-    SELECT resource_id, observed_at FROM derive_thin GROUP BY ALL HAVING count(*) > 1
+    SELECT resource_id, source_system, observed_at FROM derive_thin GROUP BY ALL HAVING count(*) > 1
 """
 
-
-def _settle(partition: str, order: str) -> str:
-    """Where several claims meet, keep the winner; nearly always there are none, and nothing is sorted."""
-    return f"""
+#: the greatest sequence wins, then the hash
+_SETTLE = """
     CREATE OR REPLACE TEMP TABLE derive_thin AS
     SELECT * FROM derive_thin WHERE nr NOT IN (
-        SELECT t.nr FROM derive_thin t SEMI JOIN derive_tie USING (resource_id, observed_at)
+        SELECT t.nr FROM derive_thin t SEMI JOIN derive_tie USING (resource_id, source_system, observed_at)
         JOIN derive_observation o ON o.nr = t.nr
-        QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY {order}) > 1)
+        QUALIFY row_number() OVER (PARTITION BY o.resource_id, o.source_system, o.observed_at
+            ORDER BY o.source_sequence DESC NULLS LAST, o.snapshot_id, o.nr) > 1)
 """
-
 
 #: for every instant at which a scope was seen, the next complete look at that scope
 _NEXT_LOOK = """
@@ -103,7 +99,7 @@ _ADD_MISSING = (
     "INSERT INTO derive_observation BY NAME SELECT * FROM derive_missing",
     f"""INSERT INTO derive_thin BY NAME
         SELECT nr, resource_id, source_system, observed_at, {state_sql()} AS state,
-            observed_at + {staleness_sql()} AS stale_at, true AS inferred
+            observed_at + {staleness_sql()} AS stale_at
         FROM derive_observation WHERE nr < 0""",
 )
 
@@ -135,14 +131,9 @@ _EDGE = """
 """
 
 
-def _plain(column: str, is_number: bool) -> str:
-    """A value as text: a number in plain notation, without trailing zeros."""
-    return f"rtrim(rtrim({column}::VARCHAR, '0'), '.')" if is_number else column
-
-
 _changes = ", ".join(
     f"CASE WHEN {c}_before IS NOT NULL AND {c} IS NOT NULL AND {c}_before <> {c} THEN {{"
-    f"'dimension': '{c}', 'before': {_plain(f'{c}_before', n)}, 'after': {_plain(c, n)}, 'at_lo': {c}_at}} END"
+    f"'dimension': '{c}', 'before': {plain_sql(f'{c}_before', n)}, 'after': {plain_sql(c, n)}, 'at_lo': {c}_at}} END"
     for c, n in DIMENSIONS.items()
 )
 
@@ -222,21 +213,20 @@ def derive_runs(connection: duckdb.DuckDBPyConnection) -> None:
     """Make ``derive_run`` from ``derive_observation`` and ``derive_look`` (the complete looks)."""
     connection.execute(_THIN)
     connection.execute(_TIE)
-    ties = count_rows(connection, "derive_tie")
-    if ties:
-        connection.execute(_settle("o.resource_id, o.source_system, o.observed_at", _AMONG_ONE))
-    missing = 0
+    if count_rows(connection, "derive_tie"):
+        connection.execute(_SETTLE)
     if count_rows(connection, "derive_look"):
         connection.execute(_NEXT_LOOK)
         connection.execute(_MISSING)
-        missing = count_rows(connection, "derive_missing")
-        if missing:
+        if count_rows(connection, "derive_missing"):
             for statement in _ADD_MISSING:
                 connection.execute(statement)
-    if ties or missing:
-        connection.execute(_TIE)
-        connection.execute(_settle("o.resource_id, o.observed_at", _AMONG_ALL))
-    for statement in (_EDGE, _CHANGED, _SEEN_IN, _RUN):
-        connection.execute(statement)
-    for name in ("thin", "tie", "next_look", "missing", "edge", "changed", "seen_in"):
+    several = sources.set_apart(connection)
+    connection.execute(_EDGE)
+    connection.execute(_CHANGED)
+    if several:
+        sources.add_runs(connection)
+    connection.execute(_SEEN_IN)
+    connection.execute(_RUN)
+    for name in ("thin", "tie", "next_look", "missing", "edge", "changed", "seen_in", *sources.TEMPORARY):
         connection.execute(f"DROP TABLE IF EXISTS derive_{name}")

@@ -43,22 +43,25 @@ _SNAPSHOT = ", ".join(SNAPSHOT_COLUMNS)
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment that is read: its number (the ledger entry that wrote it), its rows and its files."""
+    """One segment that is read: its number (the ledger entry that wrote it), its rows, files and rules."""
 
     number: int
     rows: int
     files: tuple[str, ...] = ()
+    rule_version: str = RULE_VERSION
 
 
 def live_segments(connection: duckdb.DuckDBPyConnection) -> tuple[Segment, ...]:
     """The segments that are read at the version the connection sees, oldest first."""
     rows = connection.execute(
-        f"""SELECT segment, rows, files FROM {LAKE}.derivation
+        f"""SELECT segment, rows, files, rule_version FROM {LAKE}.derivation
             QUALIFY coalesce(segment < min(covers_from) OVER (
                 ORDER BY segment ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), true)
             ORDER BY segment"""
     ).fetchall()
-    return tuple(Segment(number, count, tuple(json.loads(files or "[]"))) for number, count, files in rows)
+    return tuple(
+        Segment(number, count, tuple(json.loads(files or "[]")), rules) for number, count, files, rules in rows
+    )
 
 
 def live_run_sql(live: Sequence[Segment], data: Path | None = None) -> str:
@@ -94,9 +97,15 @@ def _rows_of(segments: Sequence[Segment], data: Path | None) -> str:
 
 
 def derive_batch(batch: Batch) -> None:
-    """Derive anew what a batch of observations changed, as a segment of its own, in the same transaction."""
+    """Derive anew what a batch of observations changed, as a segment of its own, in the same transaction.
+
+    Where older rules made the newest segment, everything is derived anew.
+    """
     connection = batch.connection
     live = live_segments(connection)
+    if live and live[-1].rule_version != RULE_VERSION:
+        rederive_batch(batch)
+        return
     connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live, batch.data)}")
     _collect(connection, batch.id)
     derive_runs(connection)

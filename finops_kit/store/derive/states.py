@@ -13,7 +13,8 @@ _known = ", ".join(f"CASE WHEN quality <> 'gap' THEN {c} END AS {c}" for c in ("
 #: one row per resource and maximal stretch of equal state and quality, half-open, never overlapping
 STATE_INTERVAL = f"""
     SELECT resource_id, resource_name, source_system,
-        CASE quality WHEN 'observed' THEN first_seen_at WHEN 'carried' THEN last_seen_at ELSE carried_to END AS valid_from,
+        CASE quality WHEN 'observed' THEN first_seen_at WHEN 'carried' THEN greatest(first_seen_at, last_seen_at)
+            ELSE carried_to END AS valid_from,
         CASE quality WHEN 'observed' THEN last_seen_at WHEN 'carried' THEN carried_to ELSE next_from END AS valid_to,
         quality, last_seen_at, CASE WHEN quality = 'gap' THEN 0 ELSE observations END AS observations,
         CASE WHEN quality <> 'gap' THEN usage_vcpu END AS usage_vcpu,
@@ -21,6 +22,6 @@ STATE_INTERVAL = f"""
     FROM live_run CROSS JOIN (VALUES {", ".join(f"('{q}')" for q in _QUALITIES)}) AS stretch(quality)
     WHERE CASE quality WHEN 'observed' THEN last_seen_at > first_seen_at WHEN 'carried' THEN true
                        ELSE next_from IS NULL OR next_from > carried_to END
-"""  # noqa: E501
+"""
 
 STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS, **LINK_VIEWS}
