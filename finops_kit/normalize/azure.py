@@ -9,7 +9,8 @@ amortised one is kept under its own source, ``azure-amortized``, as the data set
 ``charge_history`` shows and ``charge`` never does.
 
 Units: Quantity stands in units of UnitOfMeasure (0.0129 of "10K" at 0.004379 is 0.0000565), so it is PricingQuantity
-as it is. Microsoft's page divides it by the block size once more, which makes its sample miss by a factor of 10,000.
+as it is, in "10000 Units" as FOCUS writes "10K". Microsoft's page divides it by the block size once more, which makes
+its sample miss by a factor of 10,000.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from finops_kit.fields import MONEY, QUANTITY, TAGS, TEXT, TIME
 from finops_kit.normalize.azure_services import category_sql, region_sql
 from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
 from finops_kit.normalize.prices import times
+from finops_kit.normalize.units import azure_unit_sql
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, NAMES, NEEDS, find_columns
 
 #: M/D/YYYY as Azure writes it, unpadded or not; D.M.YYYY as German portals do; else ISO 8601
@@ -43,14 +45,14 @@ _KINDS = {
 #: text columns that a FOCUS column takes over whole; they need no second place in x_Columns
 _TAKEN_WHOLE = (
     "Date", "Cost", "Currency", "SubscriptionId", "SubscriptionName", "MeterName", "PeriodStart", "Quantity",
-    "ResourceId", "InvoiceId", "UnitOfMeasure",
+    "ResourceId", "InvoiceId",
 )  # fmt: skip
 
 #: names that the rules use; a leading blank sets them apart from columns
 _TYPE, _MODEL, _BENEFIT, _CATEGORY = '" type"', '" model"', '" benefit"', '" category"'
 _UNUSED, _FEE, _COVERED, _METERED = '" unused"', '" fee"', '" covered"', '" metered"'
 _UNIT_PRICE, _LIST_PRICE = '" unit price"', '" list price"'
-_RATE = '" rate"'
+_RATE, _UNIT, _MEASURE = '" rate"', '" unit"', '"UnitOfMeasure"'
 #: what a row is; usage is covered by a commitment, too, where an older file names the reservation and no pricing model
 _KIND = {
     "unused": f"{_TYPE} IN ('unusedreservation', 'unusedsavingsplan')",
@@ -113,6 +115,7 @@ _STEPS: tuple[dict[str, str], ...] = (
         " type": "replace(lower(coalesce(\"ChargeType\", 'usage')), ' ', '')",
         " model": "replace(lower(coalesce(\"PricingModel\", '')), ' ', '')",
         " benefit": 'coalesce("BenefitId", "ReservationId")',
+        " unit": f"coalesce({azure_unit_sql(_MEASURE)}, 'Units')",
         " rate": 'CASE WHEN "PricingCurrency" IS NULL OR "PricingCurrency" = "Currency" THEN 1 ELSE "ExchangeRate" END',
     },
     {f" {name}": sql for name, sql in _KIND.items()},
@@ -185,7 +188,7 @@ def _outputs(known: str) -> dict[str, str]:
     """FOCUS column to SQL over the file's columns."""
     effective = EFFECTIVE_COST[known]
     quantity = f'CASE WHEN {_METERED} THEN "Quantity" END'
-    unit = f"CASE WHEN {_METERED} THEN coalesce(\"UnitOfMeasure\", 'Units') END"
+    unit = f"CASE WHEN {_METERED} THEN {_UNIT} END"
     used = f"({_CATEGORY} = 'Usage' AND NOT {_UNUSED} AND \"Quantity\" IS NOT NULL)"
     return {
         "BilledCost": BILLED_COST[known],
@@ -213,9 +216,9 @@ def _outputs(known: str) -> dict[str, str]:
         "CommitmentDiscountStatus": f"CASE WHEN {_BENEFIT} IS NULL THEN NULL WHEN {_UNUSED} THEN 'Unused' "
         f"WHEN {_COVERED} THEN 'Used' END",
         "CommitmentDiscountType": _of_commitment("'Savings Plan'", "'Reservation'"),
-        "CommitmentDiscountUnit": _of_commitment('"Currency"', "coalesce(\"UnitOfMeasure\", 'Units')"),
+        "CommitmentDiscountUnit": _of_commitment('"Currency"', _UNIT),
         "ConsumedQuantity": f'CASE WHEN {used} THEN "Quantity" END',
-        "ConsumedUnit": f"CASE WHEN {used} THEN coalesce(\"UnitOfMeasure\", 'Units') END",
+        "ConsumedUnit": f"CASE WHEN {used} THEN {_UNIT} END",
         "ContractedCost": 'coalesce(" contracted cost", "Cost")',
         "ContractedUnitPrice": _UNIT_PRICE,
         "EffectiveCost": effective,

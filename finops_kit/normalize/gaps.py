@@ -60,6 +60,14 @@ MAPPINGS: tuple[Mapping, ...] = (
         (
             Gap("InvoiceId, PricingCurrency, SkuMeter, SkuPriceDetails, ...", "versions 1.0 and 1.1 do not have them",
                 "null, or Microsoft's x_ column of that name"),
+            Gap("ServiceName", "AWS' exports put one service (EC2) into two categories, Compute and Storage",
+                "as it stands",
+                ("ServiceName-C-000-M", "ServiceName-C-004-C", "ServiceName-C-005-C", "ServiceName-C-007-C",
+                 "ServiceName-C-008-C")),
+            Gap("PricingUnit", "providers write units in words of their own: `GiB/Second-Months`, `Gigabyte Per Hour`",
+                "as it stands", ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
+            Gap("ContractedCost", "Oracle's exports leave it empty",
+                "null; in exports BilledCost, or ListCost where a commitment pays"),
         ),
     ),
     Mapping(
@@ -106,7 +114,8 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("ChargeClass", "Correction on a Refund"),
             ("BillingPeriod", "BillingPeriodStartDate and the day after BillingPeriodEndDate; else the month of Date"),
             ("BillingAccountId", "BillingProfileId, else BillingAccountId, else the subscription"),
-            ("PricingQuantity, PricingUnit", "Quantity and UnitOfMeasure as they stand: 0.0129 of `10K`"),
+            ("PricingQuantity, PricingUnit", "Quantity as it stands, UnitOfMeasure in FOCUS' words: 0.0129 of `10000 Units` "
+             "for `10K`, `Units/Month` for `1/Month`"),
             ("CommitmentDiscountId", "benefitId, else ReservationId"),
         ),
         (
@@ -119,7 +128,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ),
             Gap("EffectiveCost of covered usage", "actual costs have nothing on usage that a commitment covers; its cost "
                 "is in the amortised data set, kept in charge_history", "0 in charge"),
-            Gap("PricingUnit", "kept in Azure's words: `10K`, `1/Month`", "UnitOfMeasure",
+            Gap("PricingUnit", "FOCUS has no unit for a block of a rate: `100 GB/Month`", "UnitOfMeasure",
                 ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
             Gap("InvoiceIssuerName", "a partner bills the row, which FOCUS takes for a third party's invoice",
                 "PartnerName", ("BilledCost-C-000-M", "BilledCost-C-005-C")),

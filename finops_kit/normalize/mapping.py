@@ -21,6 +21,8 @@ from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
 
 #: a mapping must fill these
 REQUIRED = ("BilledCost", "BillingCurrency", "BillingPeriodStart", "ProviderName", "ServiceName")
+#: ... where this one is filled, the billing period is its month
+_OR_ELSE = "ChargePeriodStart"
 #: a mapping is written by hand; more than this many bytes is something else
 MAX_BYTES = 65_536
 _KEYS = ("version", "name", "sheet", "columns", "tags")
@@ -178,7 +180,8 @@ class _Reader:
                 hint = f" Did you mean {near[0]}?" if near else ""
                 raise self.wrong(left, f"columns.{name}", f"is no FOCUS column.{hint}")
             found[name] = self.source(right, f"columns.{name}")
-        missing = [name for name in REQUIRED if name not in found]
+        missing = [name for name in REQUIRED if name not in found
+                   and not (name == "BillingPeriodStart" and _OR_ELSE in found)]  # fmt: skip
         if missing:
             raise self.wrong(node, f"columns.{missing[0]}", "is missing, and a mapping must fill it.")
         if found["BilledCost"].column is None:
@@ -206,28 +209,44 @@ class _Reader:
 def plan_mapping(mapping: Mapping, header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
     """The plan of one file under a mapping; columns that the mapping does not name go into ``x_Columns``.
 
-    Where the mapping does not say it: EffectiveCost is BilledCost, the charge period is the billing period, the
-    billing period ends a month after it starts, ChargeCategory is Usage, BillingAccountId is the mapping's name.
+    Where the mapping does not say it: EffectiveCost is BilledCost, the charge period is the billing period (where only
+    ChargePeriodStart is said, the charge is for that day and the billing period is its month), the
+    billing period ends a month after it starts, ChargeCategory is Usage, BillingAccountId is the mapping's name,
+    the provider publishes its service and issues the invoice, and no price but the one that was billed is known, so
+    ListCost and ContractedCost are BilledCost.
     """
     place: dict[str, str] = {}
     for i, name in enumerate(header):
         raw = f"c{i}" if types is None else Input(name, f"c{i}", TEXT, types[i]).text
         place.setdefault(name, raw)
     taken: dict[str, Input] = {}
+    by_day = "BillingPeriodStart" not in mapping.columns
+    required = (*REQUIRED, _OR_ELSE) if by_day else REQUIRED
     for name, source in mapping.columns.items():
         sql = source.sql(place)
         if _MAPPED[name].type == TIME:
             sql = f"CASE WHEN regexp_full_match({sql}, '\\d{{4}}-\\d{{2}}') THEN {sql} || '-01' ELSE {sql} END"
         shown = source.columns[0] if source.columns else name
-        taken[name] = Input(f"in_{name}", sql, _MAPPED[name].type, "TEXT", name in REQUIRED, shown)
+        taken[name] = Input(f"in_{name}", sql, _MAPPED[name].type, "TEXT", name in required, shown)
     outputs = {name: f'"{given.name}"' for name, given in taken.items()}
     outputs["BillingCurrency"] = 'trim("in_BillingCurrency")'
-    outputs.setdefault("BillingPeriodEnd", "\"in_BillingPeriodStart\" + INTERVAL '1 month'")
-    outputs.setdefault("ChargePeriodStart", '"in_BillingPeriodStart"')
+    if by_day:
+        outputs["BillingPeriodStart"] = "date_trunc('month', \"in_ChargePeriodStart\")"
+        outputs.setdefault("ChargePeriodEnd", "\"in_ChargePeriodStart\" + INTERVAL '1 day'")
+    outputs.setdefault("BillingPeriodEnd", f"{outputs['BillingPeriodStart']} + INTERVAL '1 month'")
+    outputs.setdefault("ChargePeriodStart", outputs["BillingPeriodStart"])
     outputs.setdefault("ChargePeriodEnd", outputs["BillingPeriodEnd"])
     outputs.setdefault("EffectiveCost", '"in_BilledCost"')
     outputs.setdefault("ChargeCategory", "'Usage'")
     outputs.setdefault("BillingAccountId", _literal(mapping.name))
+    outputs.setdefault("PublisherName", outputs["ProviderName"])
+    outputs.setdefault("InvoiceIssuerName", outputs["ProviderName"])
+    outputs.setdefault("ServiceCategory", "'Other'")
+    outputs.setdefault("ChargeDescription", outputs["ServiceName"])
+    outputs.setdefault("ChargeFrequency", f"CASE WHEN {outputs['ChargeCategory']} = 'Usage' "
+                       "THEN 'Usage-Based' ELSE 'One-Time' END")  # fmt: skip
+    outputs.setdefault("ContractedCost", '"in_BilledCost"')
+    outputs.setdefault("ListCost", outputs["ContractedCost"])
     if mapping.tags:
         pairs = ", ".join(
             f"{{'k': {_literal(key)}, 'v': {source.sql(place)}}}" for key, source in sorted(mapping.tags.items())

@@ -33,16 +33,35 @@ EXPORT_VERSIONS = ("1.2", "1.0")
 #: decimals that a number column is written with; a column whose data need more gets just as many as they need,
 #: because a reader that multiplies price and quantity has 38 digits for both together
 USUAL_SCALE = 12
-#: columns that a bill of another FOCUS version may leave empty, and what then stands there:
+#: legal names under which a provider bills itself: its own name, for FOCUS takes another issuer for a third party
+_HOUSES = {
+    "AWS": "amazon web services|amazon.com",
+    "Microsoft": "microsoft",
+    "Google Cloud": "google",
+    "Oracle": "oracle",
+}
+_OWN = " OR ".join(
+    f"(\"ProviderName\" = '{name}' AND regexp_matches(lower(\"InvoiceIssuerName\"), '^({names})'))"
+    for name, names in _HOUSES.items()
+)
+#: columns that a bill of another FOCUS version, or one under a mapping, may leave empty, and what then stands there:
 #: newer bills name providers otherwise; older ones have no subcategory (providers carry it beside) and no invoice,
-#: and an open month has none yet: the statement of the account's billing period is its provisional invoice
+#: and an open month has none yet: the statement of the account's billing period is its provisional invoice; where no
+#: negotiated price is known none is claimed, so that the cost before commitments is what was billed
 FILL_INS = {
     "ProviderName": 'coalesce("ProviderName", "ServiceProviderName")',
     "PublisherName": 'coalesce("PublisherName", "HostProviderName", "ServiceProviderName", "ProviderName")',
+    "InvoiceIssuerName": f"""CASE WHEN {_OWN} THEN "ProviderName"
+        ELSE coalesce("InvoiceIssuerName", "ProviderName", "ServiceProviderName") END""",
+    "ServiceCategory": """coalesce("ServiceCategory", 'Other')""",
     "ServiceSubcategory": """coalesce("ServiceSubcategory", "x_Columns"['x_ServiceSubcategory'],
-        'Other (' || "ServiceCategory" || ')')""",
+        'Other (' || coalesce("ServiceCategory", 'Other') || ')')""",
     "InvoiceId": """coalesce("InvoiceId", "x_Columns"['x_InvoiceId'],
         'provisional-' || "BillingAccountId" || strftime("BillingPeriodStart", '-%Y-%m'))""",
+    "ContractedCost": """coalesce("ContractedCost", CASE WHEN "CommitmentDiscountId" IS NULL THEN "BilledCost" END,
+        "ListCost", "BilledCost")""",
+    "ListCost": 'coalesce("ListCost", "ContractedCost", "BilledCost")',
+    "PricingCurrency": 'coalesce("PricingCurrency", "BillingCurrency")',
 }
 #: a commitment's fee whose row also carries what of it ran idle: FOCUS wants a purchase that is worth nothing in
 #: itself and a row of usage for the idle part
@@ -202,12 +221,15 @@ def _totals(connection: duckdb.DuckDBPyConnection, source: str, count: str = "co
 def _scales(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], where: str) -> dict[str, int]:
     """How many decimals each number column is written with: the usual, or as many as its data need."""
     numbers = [name for name in columns if FOCUS_BY_NAME[name].type in (MONEY, QUANTITY)]
-    loses = ", ".join(f'coalesce(bool_or("{n}" <> CAST("{n}" AS DECIMAL(38,{USUAL_SCALE}))), false)' for n in numbers)
+    value = {name: FILL_INS.get(name, f'"{name}"') for name in numbers}
+    loses = ", ".join(
+        f"coalesce(bool_or({value[n]} <> CAST({value[n]} AS DECIMAL(38,{USUAL_SCALE}))), false)" for n in numbers
+    )
     row = connection.execute(f"SELECT {loses} FROM charge {where}").fetchone() or ()
     scales = dict.fromkeys(numbers, USUAL_SCALE)
     finer = [name for name, loss in zip(numbers, row, strict=True) if loss]
     if finer:
-        needs = ", ".join(f"max(length(rtrim(split_part(CAST(\"{n}\" AS VARCHAR), '.', 2), '0')))" for n in finer)
+        needs = ", ".join(f"max(length(rtrim(split_part(CAST({value[n]} AS VARCHAR), '.', 2), '0')))" for n in finer)
         found = connection.execute(f"SELECT {needs} FROM charge {where}").fetchone() or ()
         scales.update(zip(finer, (int(digits) for digits in found), strict=True))
     return scales
@@ -219,7 +241,7 @@ def _select(columns: tuple[str, ...], scales: dict[str, int], where: str, kind: 
 
 
 def _expression(name: str, scales: dict[str, int], kind: str) -> str:
-    field, column = FOCUS_BY_NAME[name], f'"{name}"'
+    field, column = FOCUS_BY_NAME[name], FILL_INS.get(name, f'"{name}"')
     if field.type == TAGS:
         column = f"CAST(to_json({column}) AS VARCHAR)"
     elif field.type == TIME and kind != "parquet":
@@ -229,8 +251,6 @@ def _expression(name: str, scales: dict[str, int], kind: str) -> str:
         if kind != "parquet":
             text = f"CAST({column} AS VARCHAR)"
             column = f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
-    elif name in FILL_INS:
-        column = FILL_INS[name]
     return f'{column} AS "{name}"'
 
 

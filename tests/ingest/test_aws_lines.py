@@ -91,8 +91,9 @@ def test_every_line_type(store, write):
                       "ORDER BY 1") == [("AWS", "Management and Governance"), ("Acme", "Other")]  # fmt: skip
 
 
-def _second(**change: str) -> dict[str, str]:
-    flat = {name.replace("/", "_"): value for name, value in ROW.items()}
+def second(row: dict[str, str] = ROW, **change: str) -> dict[str, str]:
+    """A row under the headers of version 2.0."""
+    flat = {name.replace("/", "_"): value for name, value in row.items()}
     names = {old: "".join(f"_{c.lower()}" if c.isupper() else c for c in old).replace("__", "_") for old in flat}
     return {**{names[name]: value for name, value in flat.items()}, **change}
 
@@ -102,9 +103,7 @@ def test_version_2_with_maps_and_net_costs(store, write):
                        '"product_family": "Compute Instance"}',
             "resource_tags": '{"user_team": "core", "aws_created_by": "x", "user_ owner": "me"}',
             "discount": '{"edp_discount": -0.01}', "cost_category": "{}"}  # fmt: skip
-    text = report(
-        _second(**maps, line_item_net_unblended_cost="0.09"), _second(**maps, line_item_net_unblended_cost="")
-    )
+    text = report(second(**maps, line_item_net_unblended_cost="0.09"), second(**maps, line_item_net_unblended_cost=""))
     found = ingest_paths(store, [write("a.csv", text)]).files[0]
     assert (found.format, found.control_totals) == ("aws-cur-2.0", {"USD": D("0.19")})
     assert ask(store, 'SELECT "BilledCost", "ListCost", "Tags", "RegionId", "ServiceName" FROM charge '
@@ -118,7 +117,7 @@ def test_version_2_with_maps_and_net_costs(store, write):
 
 def test_version_2_as_parquet_with_real_maps(store, write):
     path = write("a.parquet", b"")
-    rows = {name: pa.array([value]) for name, value in _second().items()}
+    rows = {name: pa.array([value]) for name, value in second().items()}
     kind = pa.map_(pa.string(), pa.string())
     rows["product"] = pa.array([[("region", "eu-west-1")]], kind)
     rows["resource_tags"] = pa.array([[("user_team", "core")]], kind)
@@ -130,10 +129,10 @@ def test_version_2_as_parquet_with_real_maps(store, write):
 
 
 def test_both_versions_of_a_report_replace_each_other(store, write):
-    ingest_paths(store, [write("a.csv", report(ROW, ROW)), write("b.csv", report(_second(product="{}")))])
+    ingest_paths(store, [write("a.csv", report(ROW, ROW)), write("b.csv", report(second(product="{}")))])
     assert ask(store, 'SELECT count(*), sum("BilledCost") FROM charge') == [(1, D("0.1"))]
 
 
 def test_a_report_whose_costs_are_missing_is_refused(store, write):
-    found = ingest_paths(store, [write("a.csv", report(_second(product="{}", line_item_unblended_cost="")))]).files[0]
+    found = ingest_paths(store, [write("a.csv", report(second(product="{}", line_item_unblended_cost="")))]).files[0]
     assert found.status == "refused" and "line_item_unblended_cost" in found.reason

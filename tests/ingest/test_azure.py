@@ -59,7 +59,7 @@ def test_usage_is_stored_column_by_column(store, write):
     assert (report.files[0].format, report.files[0].control_totals) == ("azure-actual", {"EUR": D("0.8")})
     assert one(store, '"BilledCost", "EffectiveCost", "ContractedCost", "ListCost", "ListUnitPrice", '
                       '"PricingQuantity", "PricingUnit", "ChargeCategory", "ChargeFrequency", "PricingCategory"') == (
-        D("0.8"), D("0.8"), D("0.8"), D(1), D("0.125"), D(8), "1 Hour", "Usage", "Usage-Based", "Standard")  # fmt: skip
+        D("0.8"), D("0.8"), D("0.8"), D(1), D("0.125"), D(8), "Hours", "Usage", "Usage-Based", "Standard")  # fmt: skip
     assert one(store, '"BillingAccountId", "SubAccountId", "RegionId", "RegionName", "ResourceName", "ResourceType", '
                       '"ServiceName", "ServiceCategory", "ServiceSubcategory", "Tags", "ProviderName", '
                       "source_system") == (

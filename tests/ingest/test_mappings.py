@@ -23,6 +23,13 @@ from finops_kit.normalize.mapping import read_mapping
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mappings.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1]
 BILL = re.search(r"```csv\n(.*?)```", PAGE, re.S)[1]
+#: every worked example of the page: name -> mapping, bill
+EXAMPLES = {
+    re.search(r"^name: (\S+)", mapping, re.M)[1]: (mapping, bill)
+    for mapping, bill in zip(
+        re.findall(r"```yaml\n(.*?)```", PAGE, re.S), re.findall(r"```csv\n(.*?)```", PAGE, re.S), strict=True
+    )
+}
 
 
 def test_the_example_of_the_page_runs(store, write):
@@ -42,6 +49,23 @@ def test_the_example_of_the_page_runs(store, write):
     ]  # fmt: skip
     details = json.loads(ask(store, "SELECT details FROM ledger")[0][0])
     assert details["mapping_sha256"] == hashlib.sha256(EXAMPLE.encode()).hexdigest()
+
+
+def test_ci_runs_and_telemetry_by_the_day(store, write):
+    for name in ("ci-runs", "telemetry"):
+        mapping, bill = EXAMPLES[name]
+        one = ingest_paths(store, [write(f"{name}.csv", bill)], mapping=write(f"{name}.yaml", mapping)).files[0]
+        assert (one.status, one.rows_stored) == ("stored", len(bill.splitlines()) - 1), one.reason
+    assert ask(store, 'SELECT source_system, strftime("BillingPeriodStart", \'%Y-%m-%d\'), strftime("BillingPeriodEnd", \'%Y-%m-%d\'), '
+                      'strftime(min("ChargePeriodStart"), \'%Y-%m-%d\'), strftime(max("ChargePeriodEnd"), \'%Y-%m-%d\'), '
+                      'sum("BilledCost"), sum("ListCost"), sum("ConsumedQuantity"), max("BillingAccountId") '
+                      "FROM charge GROUP BY ALL ORDER BY ALL") == [
+        ("ci-runs", "2026-09-01", "2026-10-01", "2026-09-03", "2026-09-05", Decimal("8.121"), Decimal("9.321"),
+         Decimal("1250.5"), "ci-runs"),
+        ("telemetry", "2026-09-01", "2026-10-01", "2026-09-03", "2026-09-04", Decimal("1.250578"), Decimal("1.250578"),
+         Decimal("3400012.5"), "house-eu"),
+        ("telemetry", "2026-10-01", "2026-11-01", "2026-10-01", "2026-10-02", Decimal(1), Decimal(1), Decimal(10),
+         "house-eu")]  # fmt: skip
 
 
 def test_a_changed_mapping_reads_the_file_again_and_replaces_it(store, write):
