@@ -25,7 +25,7 @@ Examples:
 \b
 Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), rvtools, aws-inventory
   (describe-* JSON), azure-inventory, gcp-inventory, servicenow, inventory, cmdb, assets, budgets,
-  metrics, contracts, exchange-rates.
+  metrics, contracts, exchange-rates, tag-rules (docs/tags.md).
 
 \b
 Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored). In a folder, a file of no known

@@ -14,6 +14,7 @@ from finops_kit.errors import ColumnMissing, SourceRefused
 from finops_kit.ingest.observed import OBSERVERS, append_observed
 from finops_kit.ingest.report import FileReport
 from finops_kit.ingest.rows import Mode, append_rows
+from finops_kit.ingest.ruled import append_tag_rules
 from finops_kit.ingest.scan import Scan
 from finops_kit.ingest.snapshots import append_dump
 from finops_kit.normalize.aws_cur import plan_aws_cur
@@ -24,6 +25,7 @@ from finops_kit.normalize.oci import plan_oci
 from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
+from finops_kit.normalize.tag_rules import is_tag_rules
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, data_set
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import SourceFile, inspect_file
@@ -49,6 +51,8 @@ class Opened:
         """Append it as one batch."""
         if self.known.name in OBSERVERS:
             return append_observed(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
+        if self.known.name == "tag-rules":
+            return append_tag_rules(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
         if self.known.name == "kubernetes":
             return append_dump(writer, self.scan.source, self.known, self.scan.expected_digest, actor, details)
         return append_rows(
@@ -86,7 +90,11 @@ def open_source(
     source = inspect_file(path, name)
     forced = find_format(format) if format else None
     scan = Scan(connection, source, "")
-    if source.kind == "parquet":
+    if source.kind == "text" and (forced.name == "tag-rules" if forced else is_tag_rules(source.head)):
+        known = FORMATS["tag-rules"]
+    elif forced is not None and forced.name == "tag-rules":
+        raise SourceRefused(f"{source.name} is {source.kind}; {forced.title} is expected. See docs/tags.md.")
+    elif source.kind == "parquet":
         scan.columns = read_columns(connection, source)
         known = _known(forced, [column.name for column in flat_columns(scan.header, scan.types)], source)
         if scan.columns.rows == 0:

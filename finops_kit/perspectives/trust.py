@@ -9,6 +9,7 @@ from decimal import Decimal
 import ibis
 
 from finops_kit.decide.maturity import Evidence, assess
+from finops_kit.fields.tags import REQUIRED_DIMENSIONS
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS, no_charges, period_accuracy, share, unallocated_share
 from finops_kit.perspectives.operations import anomaly_count
@@ -16,7 +17,6 @@ from finops_kit.perspectives.reading import DataAge, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.value.allocation import tag_readiness
 from finops_kit.value.commitment import commitment_coverage
-from finops_kit.value.tags import REQUIRED_DIMENSIONS
 
 
 def data_ages(basis: Basis) -> tuple[DataAge, ...]:

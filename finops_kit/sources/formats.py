@@ -88,6 +88,7 @@ _FORMATS = (
     Format("metrics", "metrics", "business_metric", _required("business_metric"), "business metrics CSV"),
     Format("contracts", "contracts", "contract", _required("contract"), "contracts CSV"),
     Format("exchange-rates", "exchange-rates", "exchange_rate", _required("exchange_rate"), "exchange rates CSV"),
+    Format("tag-rules", "tag-rules", "tag_rule", (), "rules about tags, YAML"),
 )
 FORMATS: dict[str, Format] = {known.name: known for known in _FORMATS}
 

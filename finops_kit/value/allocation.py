@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ibis
 from ibis.expr.types import Table, Value
 
+from finops_kit.fields.tags import OWNER_DIMENSIONS, REQUIRED_DIMENSIONS
 from finops_kit.value.lens import allocated_to
-from finops_kit.value.tags import OWNER_DIMENSIONS, REQUIRED_DIMENSIONS
 
 
 def ratio(part: Value, whole: Value) -> Value:

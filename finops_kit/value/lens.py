@@ -15,8 +15,9 @@ import ibis
 from ibis.expr.types import BooleanValue, StringColumn, Table, Value
 
 from finops_kit.fields import COST_COLUMNS, MONEY
+from finops_kit.fields.tags import OWNER_DIMENSIONS
 from finops_kit.value.cmdb import CMDB_OWNERS, clean
-from finops_kit.value.tags import OWNER_DIMENSIONS, TagReading
+from finops_kit.value.tags import TagReading
 
 #: what stands where nobody owns a charge; shown like any other member, never left out
 UNALLOCATED = "unallocated"

@@ -4,10 +4,11 @@ from decimal import Decimal
 import pytest
 
 from finops_kit.errors import UsageError
+from finops_kit.fields.tags import normalise_tag_key
 from finops_kit.value.allocation import tag_readiness, total_by, unallocated_ratio
 from finops_kit.value.lens import not_converted
 from finops_kit.value.scope import parse_scope, within
-from finops_kit.value.tags import normalise_tag_key, tag_readings
+from finops_kit.value.tags import tag_readings
 
 
 @pytest.mark.parametrize(
