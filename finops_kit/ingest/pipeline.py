@@ -16,6 +16,7 @@ from finops_kit.ingest.locations import locate
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.recognise import Opened, open_source
 from finops_kit.ingest.report import REFUSED, UNCHANGED, FileReport, IngestReport
+from finops_kit.ingest.ruled import is_current
 from finops_kit.normalize.exact import prepare
 from finops_kit.normalize.mapping import Mapping, read_mapping
 from finops_kit.settings import Workspace
@@ -149,6 +150,8 @@ def _ingest_group(
                 one.format = opened.known.name
                 with writer.exclusive():
                     seen = None if again else _seen(writer, opened.scan.expected_digest, format)
+                    if seen and opened.known.name == "tag-rules" and not is_current(writer, seen["batch_id"]):
+                        seen = None  # rules that were taken back may come again
                     if seen:
                         one = _unchanged(one, seen)
                         group.take_from(writer, seen["batch_id"])
