@@ -19,6 +19,7 @@ Examples:
   finops ingest --format aws-cur cur.csv.gz       say it yourself
   finops ingest saas.csv --mapping saas.yaml      any other bill, by a mapping that you write (docs/mappings.md)
   finops ingest exports.tar.gz 'bills/**/*.csv'   archives and patterns
+  finops ingest 's3://bills/cur/**/*.csv.gz'      object storage: s3://, az://, gs:// (docs/live.md)
   az graph query -q Resources | finops ingest -   what comes in on stdin
   finops ingest --json bill.csv                   the result for a program
 

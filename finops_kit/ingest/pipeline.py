@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
-from finops_kit.ingest.locations import locate
+from finops_kit.ingest.locations import Located, group_reports, locate, report_name
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.recognise import Opened, open_source
 from finops_kit.ingest.report import REFUSED, UNCHANGED, FileReport, IngestReport
@@ -20,8 +20,8 @@ from finops_kit.ingest.ruled import is_current
 from finops_kit.normalize.exact import prepare
 from finops_kit.normalize.mapping import Mapping, read_mapping
 from finops_kit.settings import Workspace
-from finops_kit.sources.files import group_reports, report_of
 from finops_kit.sources.formats import find_format
+from finops_kit.sources.objects import without_secrets
 from finops_kit.store import Writer, open_writer
 
 Progress = Callable[[str], None]
@@ -92,34 +92,35 @@ def ingest_paths(
     said = read_mapping(mapping) if mapping is not None else None
     if said is not None and format is not None:
         raise UsageError("A mapping says the format itself: give --mapping or --format, not both.")
-    found: list[tuple[str, list[Path], str]] = []
-    names: dict[Path, str] = {}
-    done: dict[Path, list[FileReport]] = {}
+    found: list[tuple[str, list[Located], str]] = []
+    done: dict[int, FileReport] = {}
     with ExitStack() as unpacked, open_writer(workspace) as writer:
         for given in paths:
+            name = without_secrets(str(given))
             try:
                 located = unpacked.enter_context(locate(given, workspace.root / "spill"))
-                found.append((str(given), [one.path for one in located], ""))
-                names |= {one.path: replaying[0] if replaying else one.name for one in located}
+                found.append((name, [_renamed(one, replaying) for one in located], ""))
             except SourceRefused as error:
-                found.append((str(given), [], str(error)))
-        walked = {path for given, files, _ in found for path in files if str(path) != str(Path(given).expanduser())
-                  and names[path] != "stdin"}  # fmt: skip
+                found.append((name, [], str(error)))
         prepare(writer.connection)
         writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
-        for group in group_reports([path for _, files, _ in found for path in files]):
-            ingested = _ingest_group(writer, group, names, said or format, actor, progress, replaying)
-            for path, one in zip(group, ingested, strict=True):
-                one.walked = path in walked
-                done.setdefault(path, []).append(one)
+        for group in group_reports([one for _, files, _ in found for one in files]):
+            ingested = _ingest_group(writer, group, said or format, actor, progress, replaying)
+            for one, outcome in zip(group, ingested, strict=True):
+                done[id(one)] = outcome
         version = writer.version()
     reports: list[FileReport] = []
     for name, files, refusal in found:
         if refusal:
             reports.append(FileReport(name, status=REFUSED, reason=refusal))
         else:
-            reports.extend(_of_one_path(name, [done[path].pop(0) for path in files]))
+            reports.extend(_of_one_path(name, [done[id(one)] for one in files]))
     return IngestReport(reports, version)
+
+
+def _renamed(one: Located, replaying: tuple[str, dict[str, Any]] | None) -> Located:
+    """The file itself, never shared between two PATHs, under the name of the rows that it brings again."""
+    return replace(one, name=replaying[0] if replaying else one.name)
 
 
 def _of_one_path(name: str, reports: list[FileReport]) -> list[FileReport]:
@@ -132,21 +133,22 @@ def _of_one_path(name: str, reports: list[FileReport]) -> list[FileReport]:
 
 def _ingest_group(
     writer: Writer,
-    paths: list[Path],
-    names: dict[Path, str],
+    located: list[Located],
     format: Mapping | str | None,
     actor: str | None,
     progress: Progress | None,
     replaying: tuple[str, dict[str, Any]] | None,
 ) -> Iterator[FileReport]:
     group = _Again() if replaying else _Group()
-    again = len(paths) > 1 and _is_redelivered(writer, paths)
-    for path in paths:
+    again = len(located) > 1 and _is_redelivered(writer, located)
+    for file in located:
         if progress:
-            progress(f"ingest {names[path]}")
-        one = FileReport(names[path])
+            progress(f"ingest {file.name}")
+        one, brought = FileReport(file.name), False
         try:
-            with _open(writer, path, names[path], format) as opened:
+            file.bring()
+            brought = True
+            with _open(writer, file.path, file.name, format) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
                     seen = None if again else _seen(writer, opened.scan.expected_digest, format)
@@ -156,7 +158,7 @@ def _ingest_group(
                         one = _unchanged(one, seen)
                         group.take_from(writer, seen["batch_id"])
                     else:
-                        part = report_of(Path(names[path]))
+                        part = report_name(file)
                         details: dict[str, Any] = {"report": part[0], "part": part[1]} if part else {}
                         details |= replaying[1] if replaying else {}
                         one = opened.append(writer, group.mode, actor, details)
@@ -167,7 +169,10 @@ def _ingest_group(
         except duckdb.Error as error:
             one.status = REFUSED
             why = str(error).splitlines()[0][:200]
-            one.reason = f"{names[path]} could not be stored ({why}). The store is as it was."
+            one.reason = f"{file.name} could not be stored ({why}). The store is as it was."
+        finally:
+            file.drop()
+        one.walked = file.walked and brought
         yield one
 
 
@@ -181,24 +186,26 @@ def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
-def _is_redelivered(writer: Writer, paths: list[Path]) -> bool:
+def _is_redelivered(writer: Writer, located: list[Located]) -> bool:
     """Whether a report of several parts comes again with other content, so that its unchanged parts count again too.
 
     A part that was not stored yet, beside parts that were, is the rest of an ingest that was broken off, unless a
     file of that name was: then it is a new delivery, and storing its unchanged parts again is right, never too much.
     """
     changed, stored = False, False
-    for path in paths:
+    for one in located:
         try:
-            with path.open("rb") as stream:
+            one.bring()
+            with one.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
+        except (OSError, SourceRefused):
             return False
         if writer.seen(digest):
             stored = True
             continue
         row = writer.connection.execute(
-            "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND parse_filename(source_file) = ?", [path.name]
+            "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND parse_filename(source_file) = ?",
+            [one.path.name],
         ).fetchone()
         changed = changed or bool(row and row[0])
     return changed and stored

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -263,7 +263,7 @@ class _Hashed(io.RawIOBase):
 
 
 _PART = re.compile(
-    r"^(?P<stem>(?:.*?[-_.])?)(?:part[-_]?(?P<named>\d{1,6})|(?P<padded>0\d{4,5}))"
+    r"^(?P<stem>(?:.*?[-_.])?)(?:part[-_]?(?P<named>\d{1,6}(?:_\d{4})?)|(?P<padded>0\d{4,5}))"
     r"(?P<rest>(?:[-_][0-9A-Za-z-]{6,})?(?:\.[A-Za-z0-9]+)+)$"
 )
 
@@ -271,8 +271,8 @@ _PART = re.compile(
 def report_of(path: Path) -> tuple[str, int] | None:
     """The report that a part file belongs to and which part it is, by its name; None for a file of its own.
 
-    A part says so (``part-0002``, ``part_1``) or counts in five digits or more (``-00001``). A shorter number
-    may be a day or a delivery, and two deliveries must never be added up.
+    A part says so (``part-0002``, ``part_1``, Azure's ``part_1_0001``) or counts in five digits or more (``-00001``).
+    A shorter number may be a day or a delivery, and two deliveries must never be added up.
 
     Example
     -------
@@ -283,20 +283,4 @@ def report_of(path: Path) -> tuple[str, int] | None:
     if not found:
         return None
     suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    return f"{path.parent.as_posix()}/{found['stem']}*{suffix}", int(found["named"] or found["padded"])
-
-
-def group_reports(paths: Sequence[Path]) -> list[list[Path]]:
-    """Put part files of one report together, in the order of their parts; the order of the rest is kept.
-
-    Example
-    -------
-    >>> [[p.name for p in group] for group in group_reports([Path("a-00002.csv"), Path("b.csv"), Path("a-00001.csv")])]
-    [['a-00001.csv', 'a-00002.csv'], ['b.csv']]
-    """
-    groups: dict[str, list[tuple[int, Path]]] = {}
-    for path in paths:
-        report = report_of(path)
-        key, part = report if report else (f"\0{path}", 0)
-        groups.setdefault(key, []).append((part, path))
-    return [[path for _, path in sorted(group)] for group in groups.values()]
+    return f"{path.parent.as_posix()}/{found['stem']}*{suffix}", int((found["named"] or found["padded"]).split("_")[0])

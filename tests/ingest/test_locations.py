@@ -8,11 +8,13 @@ import sys
 import tarfile
 import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests_ingest import ask, fingerprint, focus_text
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.ingest.locations import Located, group_reports
 from finops_kit.sources import archives
 
 ONE, TWO = focus_text({"BilledCost": "1.5"}), focus_text({"BilledCost": "2.5", "BillingAccountId": "2"})
@@ -130,7 +132,7 @@ def test_stdin(store, monkeypatch, packed):
     assert (one.path, one.status, one.rows_stored) == ("stdin", "stored", 1)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/bill.csv", "az://c/bill.csv", "gs://bucket/*.csv", "https://x/y.csv"])
-def test_remote_places_are_refused_in_a_sentence(store, url):
-    one = ingest_paths(store, [url]).files[0]
-    assert one.status == "refused" and "remote location" in one.reason
+def test_parts_of_different_folders_are_different_reports():
+    names = ("b/cur-00001.csv", "a/cur-00002.csv", "a/cur-00001.csv")
+    groups = group_reports([Located(Path(name), name) for name in names])
+    assert [[one.name for one in group] for group in groups] == [[names[0]], [names[2], names[1]]]

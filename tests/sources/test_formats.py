@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finops_kit.errors import ColumnMissing
 from finops_kit.fields import FOCUS_VERSIONS, focus_columns
 from finops_kit.sources.control import EXACT, ControlSum, read_amount, split_amount
-from finops_kit.sources.files import group_reports, inspect_file, report_of
+from finops_kit.sources.files import inspect_file, report_of
 from finops_kit.sources.formats import FORMATS, check_header, recognise_header
 from finops_kit.sources.layout import read_layouts
 
@@ -36,18 +36,14 @@ def test_what_a_format_needs_is_enough_to_know_it(name):
     ("name", "part"),
     [
         ("cur-00001.csv.gz", 1), ("part-0002.parquet", 2), ("focus_part_3.csv", 3), ("report-00001.snappy.parquet", 1),
-        ("part-00000-6f1c2d3e-aaaa.snappy.parquet", 0), ("bill-2.csv", None), ("focus_2026-09.csv", None),
-        ("cur_2026-09-15.csv.gz", None), ("bill.csv", None), ("export_202609.csv", None), ("bill-0901.csv", None),
+        ("part-00000-6f1c2d3e-aaaa.snappy.parquet", 0), ("part_1_0001.csv", 1), ("bill-2.csv", None),
+        ("focus_2026-09.csv", None), ("cur_2026-09-15.csv.gz", None), ("bill.csv", None),
+        ("export_202609.csv", None), ("bill-0901.csv", None),
     ],
 )  # fmt: skip
 def test_only_a_part_is_taken_for_a_part(name, part):
     report = report_of(Path("in") / name)
     assert (report[1] if report else None) == part
-
-
-def test_parts_of_different_folders_are_different_reports():
-    paths = [Path("b/cur-00001.csv"), Path("a/cur-00002.csv"), Path("a/cur-00001.csv")]
-    assert group_reports(paths) == [[paths[0]], [paths[2], paths[1]]]
 
 
 def test_layouts_with_quotes_blanks_and_line_ends(tmp_path):
