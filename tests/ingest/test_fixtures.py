@@ -1,4 +1,4 @@
-"""Every billing file of third parties: taken in with the rows and sums of plain csv and decimal, or refused."""
+"""Every file of third parties: taken in with the rows and sums of plain csv, json and decimal, or refused."""
 
 from __future__ import annotations
 
@@ -6,48 +6,71 @@ import ast
 import csv
 import gzip
 import json
+import os
 import re
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
+import openpyxl
+import pyarrow.parquet as pq
 import pytest
 from tests_ingest import ask
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.settings import Workspace
+from finops_kit.store import create_store
 
-EA, GCP = "azure_ea/sample-anonymous-ea-export-dataset.csv", "nise/gcp/202609_"
-#: file -> format, column of the cost, of the currency, of the credits
-TAKEN = {
-    EA: ("azure-actual", "CostInBillingCurrency", "BillingCurrencyCode", None),
-    "azure_headers/Enterprise.csv": ("azure-actual", "CostInBillingCurrency", "BillingCurrencyCode", None),
-    "azure_headers/EnterpriseCamel.csv": ("azure-actual", "costInBillingCurrency", "billingCurrency", None),
-    "azure_headers/PayAsYouGo.csv": ("azure-actual", "PreTaxCost", "Currency", None),
-    "finops_toolkit/azure_ea/EA_ActualCost_Small.csv": ("azure-actual", "Cost", "BillingCurrency", None),
-    "finops_toolkit/azure_ea/EA_AmortizedCost_Small.csv": ("azure-amortized", "Cost", "BillingCurrency", None),
-    "nise/azure/costreport_53df794c-80a6-4853-9589-2ca2785c274d.csv": (
-        "azure-actual", "CostInBillingCurrency", "BillingCurrency", None),
-    "nise/azure/costreport_6cce14eb-723e-4db6-ba68-c8bccc57444c.csv": (
-        "azure-actual", "CostInBillingCurrency", "BillingCurrency", None),
-    f"{GCP}2a3404f6-e0ec-48d9-b019-fa1430f728c4_2026-09-01_2026-09-30.csv.gz": (
-        "gcp-billing", "cost", "currency", "credits"),
-    f"{GCP}a06d8c75-6378-4ccb-a169-2991155d6509_2026-09-01_2026-09-30.csv.gz": (
-        "gcp-billing", "cost", "currency", "credits"),
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("FINOPS_FIXTURES") or ROOT.parent / "shared" / "fixtures")
+FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
+
+AZURE = ("azure-actual", "CostInBillingCurrency", "BillingCurrency", None)
+CUR = ("aws-cur", "lineItem/UnblendedCost", "lineItem/CurrencyCode", None)
+FOCUS = ("BilledCost", "BillingCurrency", None)
+GCP = ("gcp-billing", "cost", "currency", "credits")
+#: bill (as a pattern) -> format, column of the cost, of the currency, of the credits
+BILLS = {
+    r"focus_1.0/focus_sample.csv": ("focus-1.0", *FOCUS),
+    r"validator_probe/(pass|bad)_1row(_str|_tsz?)?[.](csv|parquet)": ("focus-1.2", *FOCUS),
+    r"aws_cur/.*[.]csv|nise/aws/September-2026-None.csv.gz": CUR,
+    r"azure_ea/sample-anonymous-ea-export-dataset.csv|azure_headers/Enterprise.csv": (
+        "azure-actual", "CostInBillingCurrency", "BillingCurrencyCode", None),
+    r"azure_headers/EnterpriseCamel.csv": ("azure-actual", "costInBillingCurrency", "billingCurrency", None),
+    r"azure_headers/PayAsYouGo.csv": ("azure-actual", "PreTaxCost", "Currency", None),
+    r"finops_toolkit/azure_ea/EA_ActualCost_Small.csv": ("azure-actual", "Cost", "BillingCurrency", None),
+    r"finops_toolkit/azure_ea/EA_AmortizedCost_Small.csv": ("azure-amortized", "Cost", "BillingCurrency", None),
+    r"nise/azure/costreport_(53df794c|6cce14eb).*[.]csv": AZURE,
+    r"nise/gcp/202609_.*[.]csv.gz": GCP,
 }  # fmt: skip
-#: file -> what the refusal says
+#: inventory (as a pattern) -> format
+OBSERVED = {
+    r"k8s/.*[.]json": "kubernetes",
+    r"rvtools/.*[.]xlsx": "rvtools",
+}
+#: file (as a pattern) -> what the refusal says; looked at first
 REFUSED = {
-    "azure_headers/BOM.csv": "PreTaxCost: mandatory, but empty",
-    "azure_headers/MissingBrackets.csv": "'BillingCurrency' is not in the header",
-    "azure_headers/Template.csv": "'BillingCurrency' is not in the header",
-    "azure_headers/VirtualMachine.csv": "'BillingCurrency' is not in the header",
-    "finops_toolkit/azure_ea/EA_NoRows.csv": "has a header but no rows",
-    "nise/azure/costreport_42bb9097-0717-41b3-8a42-2f7cdcbbdba2.csv": "has a header but no rows",
-    "nise/azure/costreport_47e307dc-541a-4f16-a017-57962b91f831.csv": "has a header but no rows",
-    "aws_cur2/aws_cost_report.csv": "line_item_unblended_cost: mandatory, but empty",
+    r"MANIFEST.md": "in no known format",
+    r"azure_headers/BOM.csv": "PreTaxCost: mandatory, but empty",
+    r"azure_headers/(MissingBrackets|Template|VirtualMachine).csv": "'BillingCurrency' is not in the header",
+    r"finops_toolkit/azure_ea/EA_NoRows.csv|nise/aws/October-2026-None.csv.gz": "has a header but no rows",
+    r"nise/azure/costreport_(42bb9097|47e307dc).*[.]csv": "has a header but no rows",
+    r"aws_cur2/aws_cost_report.csv": "line_item_unblended_cost: mandatory, but empty",
+    r"finops_toolkit/open_data/.*[.]csv": "in no known format",
+    r"finops_toolkit/dataset_metadata/.*[.]json": "is JSON, but",
+    r"nise/ocp/.*[.]csv.gz": "in no known format",
+    r"k8s/.*[.]log|k8s/insights_operator/config/metrics": "in no known format",
+    r"k8s/insights_operator/config/podnetworkconnectivitychecks.json": "is JSON, but",
 }
 
 
+def _of(table: dict, name: str):
+    return next((value for pattern, value in table.items() if re.fullmatch(pattern, name)), None)
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
     if path.suffix == ".gz":
         with gzip.open(path, "rt", newline="", encoding="utf-8-sig") as stream:
             return list(csv.DictReader(stream))
@@ -63,45 +86,109 @@ def credits_of(text: str) -> Decimal:
     return sum((Decimal(one["amount"]) for one in found), Decimal(0))
 
 
-@pytest.mark.parametrize("name", TAKEN)
-def test_rows_and_sums_are_those_of_the_file(store, fixtures_folder, name):
-    known, cost, currency, credits = TAKEN[name]
+def objects_of(path: Path) -> int:
+    if path.suffix == ".xlsx":
+        book = openpyxl.load_workbook(path, read_only=True)
+        tabs = [list(book[tab].iter_rows(min_row=2, values_only=True)) for tab in ("vInfo", "vHost", "vDisk")]
+        return sum(any(value is not None for value in row) for rows in tabs for row in rows)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return len(found["items"]) if "items" in found else 1
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory, fixtures_folder):
+    """All of them in one store, and what became of each."""
+    workspace = Workspace(tmp_path_factory.mktemp("fixtures") / "workspace")
+    create_store(workspace)
+    reports = ingest_paths(workspace, [FOLDER / name for name in FILES]).files
+    stored = {}
+    for batch, currency, billed, effective, rows in ask(
+        workspace, 'SELECT batch_id, "BillingCurrency", sum("BilledCost"), sum("EffectiveCost"), count(*) '
+                   "FROM charge_history GROUP BY ALL"):  # fmt: skip
+        stored.setdefault(batch, {})[currency] = (billed, effective, rows)
+    return workspace, dict(zip(FILES, reports, strict=True)), stored
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_is_taken_in_or_refused(everything, name):
+    _, reports, stored = everything
+    report, path = reports[name], FOLDER / name
+    if reason := _of(REFUSED, name):
+        assert report.status == "refused" and reason in report.reason
+        assert report.batch_id is None
+        return
+    if known := _of(OBSERVED, name):
+        expected = objects_of(path)
+        assert (report.format, report.status, report.rows_read, report.rows_stored, report.rows_quarantined) == (
+            known, "stored", expected, expected, 0)  # fmt: skip
+        return
+    bill = _of(BILLS, name)
+    assert bill, f"{name} is new here: say what should become of it"
+    known, cost, currency, credits = bill
     totals: dict[str, Decimal] = defaultdict(Decimal)
-    rows = rows_of(fixtures_folder / name)
+    rows = rows_of(path)
     for row in rows:
         totals[row[currency]] += Decimal(row[cost]) + (credits_of(row[credits]) if credits else 0)
-    report = ingest_paths(store, [fixtures_folder / name]).files[0]
     assert (report.format, report.status, report.rows_read, report.rows_stored) == (
         known, "stored", len(rows), len(rows))  # fmt: skip
-    amortised = known == "azure-amortized"
-    column = "EffectiveCost" if amortised else "BilledCost"
-    stored = ask(store, f'SELECT "BillingCurrency", sum("{column}") FROM charge_history GROUP BY ALL')
-    assert dict(stored) == dict(totals)
-    assert ask(store, "SELECT count(*) FROM charge") == [(0 if amortised else len(rows),)]
-    assert ingest_paths(store, [fixtures_folder / name]).files[0].status == "unchanged"
-    assert ask(store, "SELECT count(*) FROM charge_history") == [(len(rows),)]
+    found = stored[report.batch_id]
+    kind = 1 if known == "azure-amortized" else 0
+    assert {one: sums[kind] for one, sums in found.items()} == dict(totals)
+    assert sum(sums[2] for sums in found.values()) == len(rows)
+    if known != "azure-amortized":
+        assert report.control_totals == dict(totals)
 
 
-def test_what_cannot_be_added_up_is_refused(store, fixtures_folder):
-    reports = ingest_paths(store, [fixtures_folder / name for name in REFUSED]).files
-    for report, (name, reason) in zip(reports, REFUSED.items(), strict=True):
-        assert (name, report.status) == (name, "refused") and reason in report.reason
-    assert ask(store, "SELECT count(*) FROM charge_history") == [(0,)]
+def test_taken_in_again_nothing_changes(everything):
+    workspace, reports, _ = everything
+    version = ask(workspace, "SELECT count(*) FROM ledger")
+    some = [name for name in FILES if _of(BILLS, name) and not _of(REFUSED, name)]
+    again = ingest_paths(workspace, [FOLDER / name for name in some]).files
+    assert {report.status for report in again} == {"unchanged"}
+    assert ask(workspace, "SELECT count(*) FROM ledger") == version
+    assert any(reports[name].format == "azure-amortized" for name in some)
+    assert ask(workspace, "SELECT count(*) FROM charge WHERE source_system = 'azure-amortized'") == [(0,)]
 
 
-def test_every_bill_has_its_place_here(fixtures_folder):
-    folders = ("azure_ea", "azure_headers", "finops_toolkit/azure_ea", "nise/azure", "nise/gcp", "aws_cur2")
-    found = {
-        path.relative_to(fixtures_folder).as_posix() for one in folders for path in (fixtures_folder / one).iterdir()
-    }
-    assert found == {*TAKEN, *REFUSED}
-
-
-def test_an_invoice_month_is_the_billing_period(store, fixtures_folder):
-    name = next(name for name in TAKEN if name.startswith(f"{GCP}2a34"))
+def test_an_invoice_month_is_the_billing_period(everything):
+    workspace, reports, _ = everything
+    name = next(name for name in FILES if name.startswith("nise/gcp/202609_2a34"))
     expected: dict[str, int] = defaultdict(int)
-    for row in rows_of(fixtures_folder / name):
+    for row in rows_of(FOLDER / name):
         expected[row["invoice.month"]] += 1
-    ingest_paths(store, [fixtures_folder / name])
-    months = ask(store, "SELECT strftime(\"BillingPeriodStart\", '%Y%m'), count(*) FROM charge GROUP BY ALL")
+    months = ask(workspace, "SELECT strftime(\"BillingPeriodStart\", '%Y%m'), count(*) FROM charge_history "
+                            f"WHERE batch_id = '{reports[name].batch_id}' GROUP BY ALL")  # fmt: skip
     assert dict(months) == dict(expected) and len(expected) == 2
+
+
+def test_a_month_of_a_report_is_the_month_of_its_rows(everything):
+    workspace, reports, _ = everything
+    for name in FILES:
+        if _of(BILLS, name) != CUR or _of(REFUSED, name):
+            continue
+        expected: dict[str, Decimal] = defaultdict(Decimal)
+        for row in rows_of(FOLDER / name):
+            expected[row["bill/BillingPeriodStartDate"][:7]] += Decimal(row["lineItem/UnblendedCost"])
+        found = ask(workspace, 'SELECT strftime("BillingPeriodStart", \'%Y-%m\'), sum("BilledCost") '
+                               f"FROM charge_history WHERE batch_id = '{reports[name].batch_id}' "
+                               "GROUP BY ALL")  # fmt: skip
+        assert dict(found) == dict(expected)
+
+
+def test_parquet_probes_say_the_same_as_the_text(everything):
+    workspace, reports, _ = everything
+    batches = [report.batch_id for name, report in reports.items() if name.startswith("validator_probe/pass_")]
+    assert len(batches) == 4
+    rows = (f"SELECT * EXCLUDE (batch_id, recorded_at, source_file) FROM charge_history "
+            f"WHERE batch_id IN ({', '.join(map(repr, batches))})")  # fmt: skip
+    assert ask(workspace, f"SELECT count(DISTINCT t), count(*) FROM ({rows}) t") == [(1, 4)]
+
+
+def test_the_odd_things_of_the_focus_sample(everything):
+    workspace, reports, _ = everything
+    row = ask(workspace, f"""SELECT count(*) FILTER ("ResourceId" IS NULL),
+        count(*) FILTER ("BilledCost" <> 0 AND "EffectiveCost" = 0), count(*) FILTER (length("BillingAccountId") = 13),
+        count(*) FILTER ("x_Columns"['Id'] IS NOT NULL),
+        count(*) FILTER (len(list_filter(map_keys("Tags"), lambda k: k <> trim(k))) > 0)
+        FROM charge_history WHERE batch_id = '{reports["focus_1.0/focus_sample.csv"].batch_id}'""")[0]  # fmt: skip
+    assert row == (75, 610, 942, 1000, 0)
