@@ -82,7 +82,12 @@ def _fingerprints(folder: Path) -> dict[str, str]:
 
 
 def _deliveries(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.name not in NOT_TAKEN_IN]
+    """What was delivered, by the day that its folder names, so that an earlier version knows what was known then.
+
+    Reference data comes first: a house knows its owners, budgets and rates before its bills.
+    """
+    files = [path for path in _files(folder) if path.name not in NOT_TAKEN_IN]
+    return sorted(files, key=lambda path: (path.parts[-3] != "reference", path.parent.name, path))
 
 
 def _generator_hash() -> str:

@@ -6,6 +6,13 @@ from decimal import Decimal
 
 import ibis
 
+from finops_kit.perspectives.accrual_tables import (
+    accrual_figure,
+    open_month_figures,
+    open_month_tables,
+    reconciliation_lines,
+    reconciliation_steps,
+)
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import (
     LABELS,
@@ -37,6 +44,8 @@ def read(basis: Basis) -> Reading:
         budget_figure(basis),
         forecast_figure(basis),
         accuracy_figure(basis),
+        *open_month_figures(basis),
+        accrual_figure(basis),
         _utilisation_figure(use),
         _coverage_figure(basis),
         _reconciled_figure(basis),
@@ -49,6 +58,9 @@ def read(basis: Basis) -> Reading:
         budget_lines(basis),
         forecast_table(basis),
         variance_steps(basis),
+        *open_month_tables(basis),
+        reconciliation_steps(basis),
+        reconciliation_lines(basis),
         _commitments_table(basis, use),
         _coverage_table(basis),
         _adjustments(basis),
@@ -62,6 +74,8 @@ def read(basis: Basis) -> Reading:
         (
             "The forecast carries last month's usage per day and its purchases, taxes and recurring fees as they were; "
             "its range is what past errors were.",
+            "Accrued is never billed: it is made of states and prices known before the month's first bill, and of what "
+            "has no state as it was billed before. Completed is billed so far, filled up as past months filled up.",
         ),
     )  # fmt: skip
 

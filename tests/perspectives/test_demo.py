@@ -24,10 +24,16 @@ def estate(tmp_path_factory):
     generate(folder / "files", months=5, scale=0.01)
     store = Workspace(folder / "workspace")
     create_store(store)
-    rooms = ("aws", "azure", "gcp", "datacentre", "reference", "inventory")
-    report = ingest_paths(store, [folder / "files" / room for room in rooms])
-    assert not [one.reason for one in report.files if one.status == "refused"]
-    return store, json.loads((folder / "files" / "truth.json").read_text())
+    truth = json.loads((folder / "files" / "truth.json").read_text())
+    rooms = ("aws", "azure", "gcp", "datacentre", "inventory")
+    files = sorted((folder / "files").glob("*/*/*"), key=lambda file: (file.parent.name, file))
+    billed_from = f"{truth['open_month']}-01"  # the first bill of the closed month comes on the day after it
+    before = [file for file in files if file.parts[-3] in rooms and file.parent.name < billed_from]
+    after = [file for file in files if file.parts[-3] in rooms and file.parent.name >= billed_from]
+    reports = [ingest_paths(store, some) for some in ([folder / "files" / "reference", *before], after)]
+    assert not [one.reason for report in reports for one in report.files if one.status == "refused"]
+    truth["version_before_the_bill"] = reports[0].store_version
+    return store, truth
 
 
 def of_period(estate, name):
@@ -66,3 +72,48 @@ def test_the_planted_anomaly_of_the_month_is_found(estate):
         hits = frame[(frame["service_id"] == planted["service_id"]) & (frame["provider"] == planted["provider"])]
         assert planted["day"] in {str(day) for day in hits["starts_on"]}
         assert planted["resource_id"] in set(hits["root_id"])
+
+
+def _accrued(estate, by, version):
+    from finops_kit.perspectives.accruals import accruals
+    from finops_kit.perspectives.read import open_basis
+
+    store, truth = estate
+    with open_basis(store.root, version, truth["latest_closed_month"]) as basis:
+        made = accruals(basis)
+        assert version is None or not basis.totals["charges"]  # not one line of the month's bill is known
+        lines = made.lines(basis.start, basis.end)
+        accrued = {tuple(row[name] for name in by): row["amount"] for row in basis.rows(
+            lines.group_by(list(by)).agg(amount=lines.accrued.sum()))}  # fmt: skip
+        bill = made.billed(basis.start)
+        billed = basis.rows(bill.group_by(list(by)).agg(amount=bill.EffectiveCost.sum()))
+    return accrued, {tuple(row[name] for name in by): row["amount"] for row in billed}
+
+
+def test_what_was_accrued_before_any_bill_is_what_was_billed_later(estate):
+    by = ("provider", "ServiceName")
+    accrued, none = _accrued(estate, by, estate[1]["version_before_the_bill"])
+    _, billed = _accrued(estate, by, None)
+    assert not none
+    assert abs(sum(accrued.values()) / sum(billed.values()) - 1) < Decimal("0.03")
+    near = [abs(accrued.get(key, 0) - bill) <= abs(bill) / 10 for key, bill in billed.items()]
+    assert sum(near) >= 0.9 * len(near)
+
+
+def test_the_finance_page_shows_the_open_month_three_ways_and_explains_the_closed_one(estate):
+    reading = of_period(estate, "finance")
+    month = reading.tables["open_month"].frame
+    assert not month.empty
+    for column in ("billed", "chain_ladder", "bornhuetter_ferguson", "accrued_so_far", "accrued"):
+        assert (month[column].astype(float) > 0).all(), column
+    # the open month is billed for 23 of its 30 days, and nothing else is known of how it ends
+    whole, billed = sum(month["chain_ladder"]), sum(month["billed"])
+    assert Decimal("0.70") < billed / whole < Decimal("0.80")
+    assert abs(sum(month["accrued"]) / whole - 1) < Decimal("0.05")
+    steps = dict(
+        zip(*(reading.tables["accrued_against_billed"].frame[name] for name in ("step", "amount")), strict=True)
+    )
+    *parts, bill = steps.values()
+    assert sum(parts) == bill == reading.grand_total.quantize(Decimal("0.01"))
+    frame = reading.tables["accrual_differences"].frame
+    assert "identity-signins" in frame["ResourceId"].iloc[0]  # the planted anomaly of the month
