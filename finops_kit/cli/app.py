@@ -17,9 +17,9 @@ from finops_kit.cli.common import Setting, report_error, with_globals
 
 #: the commands, one module each, in the order of a first day
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Begin", ("demo", "init", "ingest", "quarantine", "status")),
+    ("Begin", ("demo", "init", "ingest", "observe", "quarantine", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
-    ("Prove and hand on", ("trace", "verify", "ledger", "export")),
+    ("Prove and hand on", ("trace", "diff", "verify", "ledger", "export")),
     ("Keep safe", ("backup", "restore", "retention")),
 )
 #: command -> module, where it is not the command's own name

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from finops_kit.perspectives.reading import PERSPECTIVES, DataAge, Figure, Reading, ResultTable
 
 if TYPE_CHECKING:
+    from finops_kit.perspectives.difference import Difference, explain_difference
     from finops_kit.perspectives.measures import MEASURES, Measure
     from finops_kit.perspectives.read import open_basis, read_basis, read_perspective
     from finops_kit.perspectives.trace import Trace, trace_measure
 
 _LAZY = {
     "MEASURES": "measures", "Measure": "measures", "open_basis": "read", "read_basis": "read",
-    "read_perspective": "read", "Trace": "trace", "trace_measure": "trace",
+    "read_perspective": "read", "Trace": "trace", "trace_measure": "trace", "Difference": "difference",
+    "explain_difference": "difference",
 }  # fmt: skip
 
 __all__ = [
-    "MEASURES", "PERSPECTIVES", "DataAge", "Figure", "Measure", "Reading", "ResultTable", "Trace", "open_basis",
-    "read_basis", "read_perspective", "trace_measure",
+    "MEASURES", "PERSPECTIVES", "DataAge", "Difference", "Figure", "Measure", "Reading", "ResultTable", "Trace",
+    "explain_difference", "open_basis", "read_basis", "read_perspective", "trace_measure",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.sources.control import EXACT
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
@@ -220,7 +221,7 @@ def _sums(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
         cut = _amounts(entry["remainders"])
         name = f"batch {entry['batch_id']} (ledger entry {entry['entry']}, {entry['source_file']})"
         for currency in sorted(said.keys() | stored.keys()):
-            found = stored.get(currency, Decimal(0)) + cut.get(currency, Decimal(0))
+            found = EXACT.add(stored.get(currency, Decimal(0)), cut.get(currency, Decimal(0)))
             if said.get(currency, Decimal(0)) != found:
                 wanted = plain(said.get(currency, Decimal(0)))
                 yield Finding("control totals", name, f"BilledCost {wanted} {currency}", plain(found))
