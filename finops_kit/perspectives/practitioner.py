@@ -19,6 +19,7 @@ from finops_kit.perspectives.operations import (
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.tagging import readiness_table, tag_conflicts_table, tagged_figure, tags_to_fix_table
 from finops_kit.perspectives.trust import (
     bill_age_hours,
     data_ages,
@@ -26,7 +27,6 @@ from finops_kit.perspectives.trust import (
     maturity_points,
     maturity_table,
     quarantine_table,
-    readiness_table,
     reconciliation_table,
 )
 from finops_kit.perspectives.words import count, listed, money, percent
@@ -42,6 +42,7 @@ def read(basis: Basis) -> Reading:
     figures = (
         total_figure(basis),
         unallocated_figure(basis),
+        tagged_figure(basis),
         Figure(
             "bill_age", "Age of the newest charge", None if age is None else round(age / 24, 1), "days",
             "At the time of the store version that is read.", "< 2 days",
@@ -74,6 +75,8 @@ def read(basis: Basis) -> Reading:
         trend(basis),
         readiness_table(basis, "SubAccountId"),
         readiness_table(basis, "team"),
+        tags_to_fix_table(basis),
+        tag_conflicts_table(basis),
         anomalies_table(basis),
         _freshness_table(basis),
         quarantine_table(basis),

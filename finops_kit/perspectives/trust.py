@@ -1,4 +1,4 @@
-"""Blocks about the data itself: its age, what was refused, what was delivered, who is ready to be allocated."""
+"""Blocks about the data itself: its age, what was refused, what was delivered, what evidence it gives."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from decimal import Decimal
 import ibis
 
 from finops_kit.decide.maturity import Evidence, assess
-from finops_kit.fields.tags import REQUIRED_DIMENSIONS
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS, no_charges, period_accuracy, share, unallocated_share
+from finops_kit.perspectives.cost import period_accuracy, share, unallocated_share
 from finops_kit.perspectives.operations import anomaly_count
 from finops_kit.perspectives.reading import DataAge, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.value.allocation import tag_readiness
 from finops_kit.value.commitment import commitment_coverage
 
 
@@ -113,24 +111,6 @@ def _deliveries(basis: Basis) -> list[Row]:
     return sorted(
         rows, key=lambda row: (-row["billing_month"].toordinal(), row["source_system"], row["billing_account_id"])
     )
-
-
-def readiness_table(basis: Basis, by: str = "SubAccountId") -> ResultTable:
-    """The share of each account's (or team's) cost that carries each required tag itself."""
-    label = {"SubAccountId": "Account", "team": "Team"}.get(by, by)
-    lens = basis.now.mutate(**{by: basis.now[by].fill_null("no account" if by == "SubAccountId" else "unallocated")})
-    scores = tag_readiness(lens, ["provider", by])
-    rows = basis.rows(scores.order_by(["readiness_pct", scores.EffectiveCost.desc(), by]))
-    columns = [f"{name}_pct" for name in REQUIRED_DIMENSIONS]
-    return result(
-        f"readiness_by_{'account' if by == 'SubAccountId' else by}", f"Allocation readiness by {label.lower()}",
-        "How much of its cost carries each required tag?", rows,
-        (by, "provider", "EffectiveCost", "readiness_pct", *columns),
-        units={"EffectiveCost": basis.currency, "readiness_pct": "%", **dict.fromkeys(columns, "%")},
-        labels={**LABELS, by: label, "readiness_pct": "Readiness",
-                **{f"{name}_pct": LABELS.get(name, name) for name in REQUIRED_DIMENSIONS}},
-        empty_because=no_charges(basis), measure="effective_cost", trace_by=(by, "provider"),
-    )  # fmt: skip
 
 
 def maturity_points(basis: Basis) -> list[Evidence]:

@@ -100,6 +100,20 @@ def test_leadership_scores_from_evidence(readings):
     assert set(readings["leadership"].tables["maturity"].frame["capability"]) >= {"Allocation", "Forecast"}
 
 
+def test_the_practitioner_knows_what_to_tag_first(readings):
+    page = readings["practitioner"]
+    assert page.figure("tagged").value == 0 and "business_unit" in page.figure("tagged").meaning
+    fix = page.tables["tags_to_fix"].frame
+    assert fix["what"].tolist()[:2] == ["vm-shop", "db-pay"] and fix["missing"][0] == "environment, cost_center, " \
+        "business_unit"  # fmt: skip
+    assert sum(fix["EffectiveCost"]) == to_cents(page.grand_total)
+    by_account = page.tables["readiness_by_account"].frame
+    assert sum(by_account["EffectiveCost"]) == to_cents(page.grand_total)
+    shop = by_account[by_account["SubAccountId"] == "111"].iloc[0]
+    assert (shop["service_id_pct"], shop["environment_pct"], shop["complete_rows_pct"]) == (100, 0, 0)
+    assert not len(page.tables["tag_conflicts"].frame)
+
+
 def test_a_scope_narrows_every_page_alike(house):
     totals = {read_perspective(name, house.root, scope="service=shop").grand_total for name in PERSPECTIVES}
     assert totals == {(Decimal("107.7") * 31 + 1800) * Decimal("0.92")}

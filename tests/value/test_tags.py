@@ -8,6 +8,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from finops_kit.value.allocation import conflicts, tag_readiness, tags_to_add
 from finops_kit.value.lens import tag_conflict, tag_value
 from finops_kit.value.tags import TagRule, required_dimensions, tag_readings
 
@@ -108,3 +109,31 @@ def test_required_tags_are_the_five_unless_ruled():
     ruled = rules(("required", "tenant"), ("required", "team"), valid_from=JULY)
     assert required_dimensions(ruled, JULY) == ("team", "tenant")
     assert len(required_dimensions(ruled, date(2026, 6, 30))) == 5
+
+
+def test_readiness_counts_cost_and_rows_that_carry_every_tag(db, lens_of):
+    whole = dict.fromkeys(("service_id", "team", "environment", "cost_center", "business_unit"), "x")
+    lens = lens_of([
+        {"cost": 60, "Tags": whole, "ResourceId": "a"},
+        {"cost": 30, "Tags": {"team": "x"}, "ResourceId": "b", "SubAccountId": "1"},
+        {"cost": -10, "Tags": {"service_id": "x"}, "SubAccountId": "2"},
+        {"cost": 5, "Tags": whole | {"team": "n/a"}, "ResourceId": "b", "SubAccountId": "1"},
+    ], [{"ci_id": "1", "resource_id": "b", "team": "known"}])  # fmt: skip
+    one = db.to_pyarrow(tag_readiness(lens, ["provider"])).to_pylist()[0]
+    # by size: 60 + 30 + 10 + 5 = 105
+    assert one["EffectiveCost"] == 85 and one["charges"] == 4 and one["complete_rows_pct"] == 25
+    assert one["complete_pct"] == pytest.approx(100 * 60 / 105) and one["team_pct"] == pytest.approx(100 * 90 / 105)
+    assert db.to_pyarrow(tag_readiness(lens, ["provider"], required=["team"])).to_pylist()[0]["complete_rows_pct"] == 50
+    rows = db.to_pyarrow(tags_to_add(lens).order_by("SubAccountId")).to_pylist()
+    assert [(r["SubAccountId"], r["ResourceId"], r["EffectiveCost"], r["charges"], r["team"]) for r in rows] == [
+        ("1", "b", 35, 2, "x"), ("2", None, -10, 1, None)]  # fmt: skip
+    assert [row["missing"] for row in rows] == ["all", "team, environment, cost_center, business_unit"]
+
+
+def test_conflicts_are_counted_with_their_cost(db, lens_of):
+    both = {"team": "red", "squad": "blue"}
+    lens = lens_of([{"cost": 3, "Tags": both, "ResourceId": "a"}, {"cost": 4, "Tags": both, "ResourceId": "b"},
+                    {"cost": 5, "Tags": {"team": "red"}}])  # fmt: skip
+    (one,) = db.to_pyarrow(conflicts(lens)).to_pylist()
+    assert one == {"tag_conflict": "team red stands: team=red, squad=blue", "EffectiveCost": 7, "resources": 2,
+                   "charges": 2}  # fmt: skip
