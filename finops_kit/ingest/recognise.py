@@ -17,6 +17,7 @@ from finops_kit.ingest.rows import Mode, append_rows
 from finops_kit.ingest.ruled import append_tag_rules
 from finops_kit.ingest.scan import Scan
 from finops_kit.ingest.snapshots import append_dump
+from finops_kit.normalize.alibaba import plan_alibaba
 from finops_kit.normalize.aws_cur import plan_aws_cur
 from finops_kit.normalize.azure import plan_azure
 from finops_kit.normalize.focus import plan_focus
@@ -72,6 +73,8 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
         return plan_gcp(scan.header, scan.types)
     if known.name == "oci-cost":
         return plan_oci(scan.header, scan.types)
+    if known.name == "alibaba-bill":
+        return plan_alibaba(scan.header, scan.types)
     if known.name == "inventory":
         return plan_inventory(known, scan.header, scan.types)
     return plan_reference(known, scan.header, scan.types)

@@ -66,7 +66,7 @@ MAPPINGS: tuple[Mapping, ...] = (
                  "ServiceName-C-008-C")),
             Gap("PricingUnit", "providers write units in words of their own: `GiB/Second-Months`, `Gigabyte Per Hour`",
                 "as it stands", ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
-            Gap("ContractedCost", "Oracle's exports leave it empty",
+            Gap("ContractedCost", "Oracle's exports and Alibaba's preview leave it empty",
                 "null; in exports BilledCost, or ListCost where a commitment pays"),
         ),
     ),
@@ -182,6 +182,35 @@ MAPPINGS: tuple[Mapping, ...] = (
             Gap("ChargeCategory", "purchases, credits and taxes are not in the report", "Usage throughout"),
             Gap("ResourceName", "the report has OCIDs only", "null"),
             Gap("RegionName", "the report has the region's id only", "product/region"),
+        ),
+    ),
+    Mapping(
+        ("alibaba-bill",),
+        "Alibaba Cloud instance and billing item bills",
+        "Alibaba Cloud: Detailed file format, DescribeInstanceBill, Fields in upgraded bills. Its FOCUS export comes in as "
+        "FOCUS",
+        (
+            ("BilledCost, EffectiveCost", "PretaxAmount: after discounts and coupons, before tax"),
+            ("ContractedCost", "PretaxGrossAmount less InvoiceDiscount"),
+            ("ListCost", "PretaxGrossAmount"),
+            ("ChargeCategory", "PayAsYouGoBill: Usage · SubscriptionOrder, Refund: Purchase · Adjustment and the rest: "
+             "Adjustment; without Item by SubscriptionType"),
+            ("ChargeClass", "Correction on a Refund"),
+            ("BillingPeriod", "BillingCycle, the month of UTC+8 by its name"),
+            ("ChargePeriod", "UsageStartTime and UsageEndTime in UTC, else BillingDate, else the month"),
+            ("BillingAccountId, SubAccountId", "AccountID; OwnerID, else BillAccountID"),
+            ("Tags", "`key:team value:core; ...` or `team:core;...`"),
+        ),
+        (
+            Gap("EffectiveCost of subscriptions", "an order is billed when it is placed; the bill does not spread it over "
+                "its term", "BilledCost, so that no cost is lost", ("EffectiveCost-C-005-C",)),
+            Gap("InvoiceId", "not in the bill", "null"),
+            Gap("Tax", "stands in the account's settlement, not on lines", "not there"),
+            Gap("ListUnitPrice, ContractedUnitPrice", "ListPrice is per ListPriceUnit, which is often not the unit of Usage",
+                "null; ListPrice is kept in x_Columns"),
+            Gap("CommitmentDiscountId", "what a savings plan or a resource package covers is a deduction without an id",
+                "null"),
+            Gap("BillingCycle, BillingDate", "named in UTC+8, with no time of day", "the same names in UTC"),
         ),
     ),
 )  # fmt: skip

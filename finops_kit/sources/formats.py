@@ -62,6 +62,9 @@ OCI_NEEDS = (
     "cost/currencyCode",
 )  # fmt: skip
 
+#: the same for Alibaba Cloud's instance and billing item bills
+ALIBABA_NEEDS = ("BillingCycle", "PretaxAmount", "Currency", "ProductCode", "SubscriptionType")
+
 
 def _required(table: str) -> tuple[str, ...]:
     return tuple(f.name for f in TABLES[table].fields if f.required and f.name not in ("batch_id", "source_row"))
@@ -75,6 +78,7 @@ _FORMATS = (
     Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
     Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
     Format("oci-cost", "oci", "charge", OCI_NEEDS, "Oracle Cloud cost report"),
+    Format("alibaba-bill", "alibaba", "charge", ALIBABA_NEEDS, "Alibaba Cloud bill"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
     Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
     Format("aws-inventory", "aws", "resource_snapshot", (), "aws ... describe-* JSON"),
@@ -157,6 +161,8 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS["gcp-billing"]
     if have >= {canonical(name) for name in OCI_NEEDS}:
         return FORMATS["oci-cost"]
+    if have >= {canonical(name) for name in ALIBABA_NEEDS}:
+        return FORMATS["alibaba-bill"]
     if missing_columns(header) == []:
         return FORMATS[ACTUAL]
     best: tuple[int, Format] | None = None

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import test_alibaba as alibaba
 import test_aws_lines as aws
 import test_azure as azure
 import test_gcp as gcp
@@ -70,6 +71,7 @@ MADE = {
         gcp.line(), gcp.line(credits=[_CREDIT]), gcp.line(cost_type="tax", cost=0.19),
         gcp.line(cost_type="adjustment", cost=-3, adjustment_info={"id": "a", "type": "GENERAL_ADJUSTMENT"}),
         gcp.line(cost_type="rounding_error", cost=0.000001)]),
+    "alibaba-bill": lambda: alibaba.bill(*alibaba.LINES),
     "oci-cost": lambda: oci.report({}, {"lineItem/isCorrection": "true", "cost/myCost": "-1E-9"}),
     **{f"focus-{version}": lambda version=version: _of_version(version) for version in ("1.1", "1.3", "1.4")},
 }  # fmt: skip
