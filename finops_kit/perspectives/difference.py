@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,6 @@ from finops_kit.fields import REFERENCE_TABLES
 from finops_kit.fields.tags import OWNER_DIMENSIONS
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.period import month_start, next_month
-from finops_kit.sources.control import EXACT
 from finops_kit.store import Reader
 from finops_kit.value.difference import AMOUNTS, CLASSES, SCOPE, changed_lines, lines_of, moved_owners, reach
 from finops_kit.value.lens import convert, first_of_month, in_period, monthly_rates
@@ -33,6 +32,8 @@ BY = {
 }  # fmt: skip
 #: reference data that decide who owns a charge
 OWNER_RULES = ("cmdb_item", "tag_rule")
+#: arithmetic for sums of 38 digits; Python's own 28 would cut them
+EXACT = Context(prec=100)
 #: how a line is shown
 _SHOWN = (
     "source_file", "source_row", "batch_id", "ChargePeriodStart", "ServiceName", "SubAccountId", "ResourceId",
@@ -93,7 +94,7 @@ def explain_difference(earlier: Reader, later: Reader, period: str = "", by: str
         raise UsageError(f"A difference cannot be broken down by {by!r}. The words are {', '.join(BY)}.")
     if earlier.version > later.version:
         raise UsageError(f"Version {earlier.version} is later than {later.version}: name the earlier one first.")
-    with localcontext(EXACT):  # Python's own 28 digits would cut sums of 24 decimals
+    with localcontext(EXACT):
         return _explain(_Compared(earlier, later, month_start(period) if period else None), period, by, top)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from finops_kit.fields import TABLES
-from finops_kit.sources.control import EXACT
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
@@ -21,6 +20,8 @@ from finops_kit.store.reader import Reader
 from finops_kit.store.writer import LEDGER, SOURCE_TABLES
 
 Entry = dict[str, Any]
+#: arithmetic for sums of 38 digits and what was cut off them; Python's own 28 digits would round them
+EXACT = Context(prec=100)
 
 
 def _brief(error: Exception) -> str:
