@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 PRECEDENCE = {"kubernetes": 0, "inventory": 1, "cmdb": 2}  # others, as far as tests use them, come after
@@ -236,11 +236,8 @@ def links(
             if resource_id == charge["ResourceId"] and state_from < max(end, start + instant) and state_to > start
         ]
         total = sum(part for *_, part in parts)
-        units = [part * 10**9 // total if total else 10**9 for *_, part in parts]
-        left = [part * 10**9 % total if total else 0 for *_, part in parts]
-        by_remainder = sorted(range(len(parts)), key=lambda n: (-left[n], parts[n][1]))
-        for place in by_remainder[: 10**9 - sum(units)]:
-            units[place] += 1
+        upto = [known * 10**9 // total if total else 10**9 for known in accumulate(part for *_, part in parts)]
+        units = [hi - lo for lo, hi in zip([0, *upto], upto, strict=False)]
         found[number] = [
             (r, f, part * instant, Decimal(u) / 10**9) for (r, f, part), u in zip(parts, units, strict=True)
         ]

@@ -14,13 +14,13 @@ from finops_kit.store.derive.identity import (
 )
 
 #: changes whenever a rule below or in :mod:`.identity` does
-LINK_RULE = "1"
+LINK_RULE = "2"
 #: kinds that a provider bills by themselves; a node is billed as its machine
 BILLED_KINDS = ("machine", "vm", "instance", "server", "disk", "database", "cache", "broker", "node")
 #: decimals of a share; the shares of a charge sum to exactly 1
 SHARE_SCALE = 9
-#: decimals that a part of a large cost is rounded to
-PART_SCALE = 12
+#: decimals of a cost that is split, of which the parts keep 24 with their share's
+PART_SCALE = 15
 
 _billed = ", ".join(f"'{kind}'" for kind in BILLED_KINDS)
 
@@ -64,97 +64,87 @@ _CHARGE_KEY = f"""
     FROM (SELECT DISTINCT "ResourceId" FROM charge WHERE "ResourceId" IS NOT NULL)
 """
 
+#: whole numbers instead of times: adding an interval to a time costs more than all the rest of a join
+_START, _END = 'epoch_us(c."ChargePeriodStart")', 'epoch_us(c."ChargePeriodEnd")'
 #: a charge without length stands for its instant
-_OVERLAPS = """s.first_seen_at < greatest(c."ChargePeriodEnd", c."ChargePeriodStart" + INTERVAL 1 MICROSECOND)
-    AND s.carried_to > c."ChargePeriodStart" """
-_CONTAINED = """s.first_seen_at <= c."ChargePeriodStart" AND s.carried_to >= c."ChargePeriodEnd" """
+_ENDS = f"greatest({_END}, {_START} + 1)"
+_OVERLAPS = f"epoch_us(s.first_seen_at) < {_ENDS} AND epoch_us(s.carried_to) > {_START}"
+#: the state is the only one that the charge overlaps
+_ALONE = f"(s.before_until <= {_START} AND s.next_from >= {_ENDS})"
+_EVER = 2**62
+_UNIT = 10**SHARE_SCALE
 
-_CHARGE_COLUMNS = (
-    'c.batch_id, c.source_row, c.source_system, c."ResourceId", c."BillingPeriodStart", c."ChargePeriodStart", '
-    'c."ChargePeriodEnd", c."BillingCurrency", c."BilledCost", c."EffectiveCost"'
-)
-_STATE_COLUMNS = "s.resource_id, s.way, s.first_seen_at, s.last_seen_at, s.carried_to"
-
-_JOINED = f"""
-    SELECT {_CHARGE_COLUMNS}, {_STATE_COLUMNS}
-    FROM charge c JOIN charge_key k ON k.charge_resource_id = c."ResourceId"
-    JOIN link_state s ON s.resource_key = k.resource_key AND {_OVERLAPS}
+#: the states by the id that a charge names, with what lies beside each, and how much known time of the key lies before
+_TARGET = f"""
+    SELECT k.charge_resource_id, s.*,
+        CASE WHEN s.way <> 'resource id' THEN s.way WHEN k.charge_resource_id = s.resource_id THEN 'same id'
+             WHEN lower(k.charge_resource_id) = lower(s.resource_id) THEN 'same id in another case'
+             ELSE 'same id in another form' END AS method
+    FROM charge_key k JOIN (
+        SELECT *, epoch_us(first_seen_at) AS starts_at, first_value(state_nr) OVER w AS key_nr,
+            coalesce(lag(epoch_us(carried_to)) OVER w, -{_EVER}) AS before_until,
+            coalesce(lead(epoch_us(first_seen_at)) OVER w, {_EVER}) AS next_from,
+            (sum(epoch_us(carried_to) - epoch_us(first_seen_at)) OVER w
+                - (epoch_us(carried_to) - epoch_us(first_seen_at)))::BIGINT AS known_before
+        FROM (SELECT *, row_number() OVER () AS state_nr FROM link_state)
+        WINDOW w AS (PARTITION BY resource_key ORDER BY first_seen_at)) s USING (resource_key)
 """
 
-_from = 'greatest("ChargePeriodStart", first_seen_at)'
-_to = 'least("ChargePeriodEnd", carried_to)'
-_LINK_OUT = f"""batch_id, source_row, source_system, resource_id, first_seen_at AS valid_from, carried_to AS valid_to,
-        CASE WHEN {_to} <= last_seen_at THEN 'observed' ELSE 'carried' END AS quality,
-        greatest(epoch_us({_to} - {_from}), 0) / 1000000 AS overlap_seconds, share,
-        CASE WHEN way <> 'resource id' THEN way WHEN "ResourceId" = resource_id THEN 'same id'
-             WHEN lower("ResourceId") = lower(resource_id) THEN 'same id in another case'
-             ELSE 'same id in another form' END AS method,
-        '{LINK_RULE}' AS rule_version, "BilledCost", "EffectiveCost", "BillingCurrency", "ResourceId",
-        "BillingPeriodStart", "ChargePeriodStart", "ChargePeriodEnd\""""
-
-_PERIOD = '"ChargePeriodStart", "ChargePeriodEnd"'
-_BY_PERIOD = f"PARTITION BY resource_key, {_PERIOD}"
+_from = f"greatest({_START}, s.starts_at)"
+_to = f"least({_END}, epoch_us(s.carried_to))"
 
 #: how a resource's time is split where a charge spans several states. It depends on the resource and the time only, so
-#: it is computed once for all charges of both: shares by overlap in whole units of 10^-9, the largest remainders
-#: rounded up first; ``share_before`` is the sum of the earlier shares
-LINK_SPLIT = f"""
-    WITH period AS (
-        SELECT DISTINCT k.resource_key, {_PERIOD}
-        FROM charge JOIN charge_key k ON k.charge_resource_id = "ResourceId"
-    ), overlap AS (
-        SELECT c.*, {_STATE_COLUMNS}, epoch_us({_to} - {_from})::HUGEINT AS part
-        FROM period c JOIN link_state s ON s.resource_key = c.resource_key AND {_OVERLAPS} AND NOT ({_CONTAINED})
-    ), whole AS (
-        SELECT *, sum(part) OVER ({_BY_PERIOD}) AS total FROM overlap
-    ), floored AS (
-        SELECT * EXCLUDE (part, total), (part * 1000000000 // total)::BIGINT AS units,
-            part * 1000000000 % total AS remainder
-        FROM whole
-    ), settled AS (
-        SELECT * EXCLUDE (units, remainder),
-            units + CASE WHEN row_number() OVER ({_BY_PERIOD} ORDER BY remainder DESC, first_seen_at)
-                <= 1000000000 - sum(units) OVER ({_BY_PERIOD}) THEN 1 ELSE 0 END AS units
-        FROM floored
-    ), running AS (
-        SELECT *, sum(units) OVER ({_BY_PERIOD} ORDER BY first_seen_at)::BIGINT AS units_so_far FROM settled
-    )
-    SELECT * EXCLUDE (units, units_so_far), (units * 0.000000001)::DECIMAL(10, {SHARE_SCALE}) AS share,
-        ((units_so_far - units) * 0.000000001)::DECIMAL(10, {SHARE_SCALE}) AS share_before
-    FROM running
+#: it is computed once for all charges of both: the known time up to each state's end, in whole units of 10^-9 of all
+#: known time of the charge, rounded down; a share is the difference of two of these, so that they sum to exactly 1
+_SPLIT = f"""
+    SELECT state_nr, period_from, period_to, ((lo - least_at) * {_UNIT} // (most_at - least_at))::BIGINT AS units_lo,
+        ((hi - least_at) * {_UNIT} // (most_at - least_at))::BIGINT AS units_hi
+    FROM (
+        SELECT *, min(lo) OVER w AS least_at, max(hi) OVER w AS most_at
+        FROM (
+            SELECT DISTINCT s.key_nr, s.state_nr,
+                c."ChargePeriodStart" AS period_from, c."ChargePeriodEnd" AS period_to,
+                (s.known_before + {_from} - s.starts_at)::HUGEINT AS lo,
+                (s.known_before + {_to} - s.starts_at)::HUGEINT AS hi
+            FROM charge c JOIN target s ON s.charge_resource_id = c."ResourceId" AND {_OVERLAPS} AND NOT {_ALONE})
+        WINDOW w AS (PARTITION BY key_nr, period_from, period_to))
 """
 
 
 def _part(cost: str) -> str:
     """The part of a cost: what has been given out up to its share, less what had been before; sums exactly.
 
-    A cost below 10,000 is multiplied at its full scale, a larger one at ``PART_SCALE`` decimals; what rounding leaves
-    falls to the last part.
+    A cost is multiplied at ``PART_SCALE`` decimals, so that the product has the 24 that are stored and nothing is
+    rounded; one beyond a million million at 12. What is cut off falls to the last part.
     """
 
-    def up_to(share: str) -> str:
-        return f"""CASE WHEN abs({cost}) < 10000 THEN ({cost}::DECIMAL(28, 24) * {share})::DECIMAL(38, 24)
-            ELSE round({cost}::DECIMAL(28, {PART_SCALE}) * {share}, {PART_SCALE})::DECIMAL(38, 24) END"""
+    def up_to(units: str) -> str:
+        share = f"({units} * 0.000000001)::DECIMAL(10, {SHARE_SCALE})"
+        return f"""CASE WHEN abs({cost}) < 1e12::DECIMAL(38, 24) 
+                THEN trunc({cost}, {PART_SCALE})::DECIMAL(28, {PART_SCALE}) * {share}
+                ELSE (trunc({cost}, 12)::DECIMAL(28, 12) * {share})::DECIMAL(38, 24) END"""
 
-    ends = f"(share_before + share)::DECIMAL(10, {SHARE_SCALE})"
-    return f"""(CASE WHEN share_before + share = 1 THEN {cost} ELSE {up_to(ends)} END
-        - CASE WHEN share_before = 0 THEN 0::DECIMAL(38, 24) ELSE {up_to("share_before")} END)"""
+    return f"""CASE WHEN p.units_hi IS NULL OR (p.units_lo = 0 AND p.units_hi = {_UNIT}) THEN {cost}
+        WHEN p.units_hi = {_UNIT} THEN {cost} - {up_to("p.units_lo")}
+        WHEN p.units_lo = 0 THEN {up_to("p.units_hi")}
+        ELSE {up_to("p.units_hi")} - {up_to("p.units_lo")} END::DECIMAL(38, 24)"""
 
 
-_PARTS = f"""
-    SELECT {_CHARGE_COLUMNS}, {_STATE_COLUMNS}, share, share_before
-    FROM charge c JOIN charge_key k ON k.charge_resource_id = c."ResourceId"
-    JOIN link_split s ON s.resource_key = k.resource_key AND s."ChargePeriodStart" = c."ChargePeriodStart"
-        AND s."ChargePeriodEnd" = c."ChargePeriodEnd"
-"""
-
-#: one row per charge and state; most charges lie in one state and are taken whole, without any sorting
+#: one row per charge and state; most charges lie in one state and are taken whole
 CHARGE_LINK = f"""
-    SELECT {_LINK_OUT} FROM (SELECT *, 1::DECIMAL(10, {SHARE_SCALE}) AS share FROM ({_JOINED} AND {_CONTAINED}))
-    UNION ALL BY NAME
-    SELECT {_LINK_OUT} FROM (
-        SELECT * REPLACE ({_part('"BilledCost"')}::DECIMAL(38, 24) AS "BilledCost",
-                          {_part('"EffectiveCost"')}::DECIMAL(38, 24) AS "EffectiveCost") FROM ({_PARTS}))
+    WITH target AS MATERIALIZED ({_TARGET}), split AS MATERIALIZED ({_SPLIT})
+    SELECT c.batch_id, c.source_row, c.source_system, s.resource_id, s.first_seen_at AS valid_from,
+        s.carried_to AS valid_to,
+        CASE WHEN {_to} <= epoch_us(s.last_seen_at) THEN 'observed' ELSE 'carried' END AS quality,
+        greatest({_to} - {_from}, 0) / 1000000 AS overlap_seconds,
+        CASE WHEN p.units_hi IS NULL THEN 1 ELSE (p.units_hi - p.units_lo) * 0.000000001 END::DECIMAL(10, {SHARE_SCALE})
+            AS share,
+        s.method, '{LINK_RULE}' AS rule_version, {_part('c."BilledCost"')} AS "BilledCost",
+        {_part('c."EffectiveCost"')} AS "EffectiveCost", c."BillingCurrency", c."ResourceId", c."BillingPeriodStart",
+        c."ChargePeriodStart", c."ChargePeriodEnd"
+    FROM charge c JOIN target s ON s.charge_resource_id = c."ResourceId" AND {_OVERLAPS}
+    LEFT JOIN split p ON p.state_nr = s.state_nr AND p.period_from = c."ChargePeriodStart"
+        AND p.period_to = c."ChargePeriodEnd"
 """
 
 #: current charges that no state stands behind, each with its reason
@@ -176,7 +166,7 @@ UNLINKED_CHARGE = f"""
         CASE WHEN c.resource_key IS NULL THEN 'the charge names no resource'
              WHEN span.resource_key IS NULL THEN 'the resource was never observed'
              WHEN absent.batch_id IS NOT NULL THEN 'the resource was absent at the time'
-             WHEN greatest(c."ChargePeriodEnd", c."ChargePeriodStart" + INTERVAL 1 MICROSECOND) <= span.first_seen_at
+             WHEN {_ENDS} <= epoch_us(span.first_seen_at)
                  THEN 'the charge is for a time before the first observation'
              WHEN c."ChargePeriodStart" >= span.known_until THEN 'the charge is for a time after the last observation'
              ELSE 'the resource was not observed at the time' END AS reason
@@ -244,7 +234,6 @@ LINK_VIEWS = {
     "resource_key": RESOURCE_KEY,
     "link_state": LINK_STATE,
     "charge_key": _CHARGE_KEY,
-    "link_split": LINK_SPLIT,
     "charge_link": CHARGE_LINK,
     "unlinked_charge": UNLINKED_CHARGE,
     "unbilled_interval": UNBILLED_INTERVAL,
