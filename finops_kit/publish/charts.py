@@ -18,12 +18,15 @@ from finops_kit.publish import drawings, timelines
 from finops_kit.publish.specs import MAX_ROWS, ChartData
 from finops_kit.publish.theme import vega_config
 
+#: how wide a chart is in JupyterLab: its output area takes the width of what is in it, so a chart that takes the width
+#: of its container makes both chase each other for ever and the browser tab stands still
+LAB_WIDTH = 760
 #: the MIME type that JupyterLab 4 draws by itself and the page builder looks for
 VEGALITE_MIME = "application/vnd.vegalite.v5+json"
 
 
 def _render(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
-    lab = {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"}
+    lab = {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "width": LAB_WIDTH}
     return {VEGALITE_MIME: lab, "text/plain": f"Chart: {spec.get('description', '')}"}
 
 

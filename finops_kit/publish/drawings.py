@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from finops_kit.publish.numbers import is_missing
+from finops_kit.publish.numbers import format_value, is_missing
 from finops_kit.publish.specs import (
     ChartData,
     Rows,
@@ -19,7 +19,6 @@ from finops_kit.publish.specs import (
     quantity,
     series_color,
     short,
-    text_of,
     timeline,
     to_float,
     to_json,
@@ -63,9 +62,9 @@ def draw_bars(
             folded[(name if name in kept else rest, group)] += amount
         totals[rest] = sum(totals[name] for name in order[top:])
         groups, order = folded, [*order[:top], rest]
-    names = {name: text_of(name, "") if not is_missing(name) else "(none)" for name in order}
+    names = {name: "(none)" if is_missing(name) else data.text({category: name}, category) for name in order}
     rows = [
-        {"c": names[name], "v": to_float(amount), "s": to_json(group), "t": text_of(amount, data.unit(value))}
+        {"c": names[name], "v": to_float(amount), "s": to_json(group), "t": format_value(amount, data.unit(value))}
         for (name, group), amount in groups.items()
     ]
     ends = [

@@ -125,6 +125,20 @@ def _result_table(reading: Reading, key: str) -> ResultTable:
     return reading.tables[key]
 
 
+def _root(reading: Reading) -> str:
+    """The Merkle root that the figures stand on, by whom it is signed, and how the ledger is held against it."""
+    if not reading.ledger_root:
+        return "none"
+    size = reading.ledger_size
+    signed = (
+        f"signed by log <code class=\"fk-hash\">{html.text(reading.ledger_signed_by)}</code>"
+        if reading.ledger_signed_by
+        else "not signed: it proves nothing against whoever can rewrite the whole store"
+    )
+    check = html.command(["finops", "ledger", "check", "--root", reading.ledger_root, "--size", str(size)])
+    return f'<code class="fk-hash">{html.text(reading.ledger_root)}</code> over {size:,} entries, {signed}. {check}'
+
+
 def footer(reading: Reading) -> Part:
     """Caveats, where the figures come from and how to make them again; carries the machine-readable result."""
     caveats = "".join(f"<li>{html.text(caveat)}</li>" for caveat in reading.caveats)
@@ -137,6 +151,7 @@ def footer(reading: Reading) -> Part:
         ("Store version", html.text(reading.store_version)),
         ("As of", html.text(numbers.format_time(reading.version_time))),
         ("Ledger head", f'<code class="fk-hash">{html.text(reading.ledger_head or "the ledger is empty")}</code>'),
+        ("Ledger root", _root(reading)),
         ("Make it again", html.command(words)),
     ]
     body = (

@@ -17,6 +17,7 @@ from typing import Any
 from finops_kit.perspectives.reading import PERSPECTIVES
 from finops_kit.publish.bundle import vega_bundle
 from finops_kit.publish.html import details, text
+from finops_kit.publish.specs import SCHEMA
 from finops_kit.publish.style import asset, page_css
 from finops_kit.publish.theme import vega_config
 
@@ -111,7 +112,7 @@ def add_chart(document: Document, spec: dict[str, Any]) -> None:
     """A chart as a figure: caption, the drawing's place, and its numbers for those who do not see it."""
     about = spec.get("usermeta", {}).get("finops", {})
     plain = {key: value for key, value in spec.items() if key not in {"usermeta", "config", "title", "background"}}
-    plain["$schema"] = "https://vega.github.io/schema/vega-lite/v6.json"
+    plain |= {"$schema": SCHEMA, "width": "container"}
     title, question = about.get("title", ""), about.get("question", "")
     caption = f"<figcaption><strong>{text(title)}</strong> {text(question)}</figcaption>" if title else ""
     if about and not about.get("total_rows"):

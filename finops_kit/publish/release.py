@@ -81,7 +81,8 @@ def write_results(folder: Path, encoded: dict[str, Any], run: dict[str, Any]) ->
 
     Returns
     -------
-    SHA-256 over the names and hashes of all files, in order of their names.
+    SHA-256 over what was read, so that the same reading of the same version has the same: the names and hashes of the
+    tables in order of their names, then the words and figures. When and by whom it was run, and signed, is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for key, text in encoded["arrow"].items():
@@ -91,7 +92,10 @@ def write_results(folder: Path, encoded: dict[str, Any], run: dict[str, Any]) ->
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         path.chmod(0o644)
-        digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        if path.suffix == ".parquet":
+            digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    said = {key: value for key, value in encoded["reading"].items() if key != "ledger_signed_by"}
+    digest.update(json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
     return digest.hexdigest()
 
 

@@ -23,6 +23,7 @@ RESULT_MIME = "application/vnd.finops.reading+json"
 READING_FIELDS = (
     "perspective", "title", "audience", "question", "answer", "owns", "does_not_own", "period_start", "period_end",
     "scope", "currency", "grand_total", "store_version", "version_time", "ledger_head", "caveats",
+    "ledger_size", "ledger_root", "ledger_signed_by",
 )  # fmt: skip
 FIGURE_FIELDS = (
     "key", "title", "value", "unit", "meaning", "target", "status", "why_missing", "measure", "filters",

@@ -118,6 +118,7 @@ def run_reports(
     names = _chosen(perspectives)
     with open_reader(workspace, as_of) as reader:
         version, ledger_head = reader.version, reader.ledger_head
+        keep_signed(reader)
     started_at = datetime.now(UTC)
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     parameters = {
@@ -323,6 +324,9 @@ def _publish(run: _Run, executed: dict[str, tuple[Any, float]], encoded: dict[st
                     "code_version": __version__,
                     "grand_total": total,
                     "currency": reading["currency"],
+                    "ledger_size": reading["ledger_size"],
+                    "ledger_root": reading["ledger_root"],
+                    "ledger_signed_by": reading["ledger_signed_by"],
                     "page_hash": page_hash,
                     "results_hash": results_hash,
                     "started_at": run.started_at,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from finops_kit.errors import UsageError
@@ -51,6 +52,24 @@ class ChartData:
     def unit(self, column: str) -> str:
         """The unit of a column, empty where it has none."""
         return self.units.get(column, "")
+
+    def text(self, row: dict[str, Any], column: str) -> str:
+        """The text of a value: months in words where the whole column is months, numbers with their unit."""
+        value = row.get(column)
+        if is_missing(value):
+            return "no value"
+        return (
+            format_month(value)
+            if column in self._months and is_month(value)
+            else format_value(value, self.unit(column))
+        )
+
+    @cached_property
+    def _months(self) -> frozenset[str]:
+        """Columns of months; a series of days has a first of the month as well, which is a day."""
+        names = self.rows[0] if self.rows else {}
+        held = {name: [row[name] for row in self.rows if not is_missing(row.get(name))] for name in names}
+        return frozenset(name for name, values in held.items() if values and all(map(is_month, values)))
 
     def check(self, *columns: str | None) -> None:
         """Refuse a column that the table does not have.
@@ -110,7 +129,7 @@ class Rows:
         self.columns = [column for column in dict.fromkeys(columns) if column is not None]
         self.values = [
             {name: to_json(row[name]) for name in self.columns}
-            | {f"{name} ": text_of(row[name], data.unit(name)) for name in self.columns}
+            | {f"{name} ": data.text(row, name) for name in self.columns}
             for row in data.rows
         ]
 
@@ -121,15 +140,6 @@ class Rows:
             for name in columns
             if name is not None
         ]
-
-
-def text_of(value: Any, unit: str) -> str:
-    """The text of a value in a tooltip: months in words, numbers with their unit."""
-    if is_missing(value):
-        return "no value"
-    if is_month(value):
-        return format_month(value)
-    return format_value(value, unit)
 
 
 def short(value: float, unit: str = "") -> str:
@@ -255,7 +265,7 @@ def finish(data: ChartData, rows: list[dict[str, Any]], columns: list[str], body
                 "columns": visible,
                 "labels": {column: data.label(column) for column in visible},
                 "units": {column: data.unit(column) for column in visible},
-                "rows": [{name: text_of(row.get(name), data.unit(name)) for name in visible} for row in data.rows[:60]],
+                "rows": [{name: data.text(row, name) for name in visible} for row in data.rows[:60]],
                 "total_rows": len(data.rows),
             }
         },

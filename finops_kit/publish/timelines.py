@@ -16,7 +16,6 @@ from finops_kit.publish.specs import (
     quantity,
     series_color,
     short,
-    text_of,
     timeline,
     to_float,
 )
@@ -211,13 +210,13 @@ def draw_waterfall(data: ChartData, label: str, delta: str, total: str | None = 
         sign = "" if grounded or amount <= 0 else "+"
         rows.append(
             {
-                "c": text_of(row[label], ""),
+                "c": data.text(row, label),
                 "from": start,
                 "to": level,
                 "end": max(start, level),
                 "kind": kind,
                 "t": sign + short(amount, data.unit(delta)),
-                "full": text_of(row[delta], data.unit(delta)),
+                "full": data.text(row, delta),
             }
         )
     order = [row["c"] for row in rows]

@@ -201,6 +201,10 @@ def test_lab_opens_the_notebooks_on_loopback_with_the_workspace(finops, monkeypa
         return Done()
 
     monkeypatch.setattr("subprocess.run", run)
-    assert finops("lab", "--no-browser", "--port", "9999").exit_code == 0
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    refused = finops("lab", "--no-browser")
+    assert refused.exit_code == 2 and "--allow-root" in refused.stderr and not called
+    assert finops("lab", "--no-browser", "--port", "9999", "--allow-root").exit_code == 0
+    assert "--allow-root" in called["words"] and "--LabApp.news_url=None" in called["words"]
     assert "--ServerApp.ip=127.0.0.1" in called["words"] and "--ServerApp.port=9999" in called["words"]
     assert called["env"]["FINOPS_WORKSPACE"] == str(tmp_path / "workspace")

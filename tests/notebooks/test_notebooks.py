@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
 from finops_kit.perspectives import PERSPECTIVES, read_perspective
-from finops_kit.settings import PROJECT_ROOT, Workspace
-from finops_kit.store import create_store
+from finops_kit.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "notebooks"
-_path = PROJECT_ROOT / "tests" / "perspectives" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("house_maker", _path)
-house_maker = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(house_maker)
-
 PARAMETERS = {"store": "", "version": 0, "period": "", "scope": "", "currency": ""}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    place = Workspace(Path(tmp_path_factory.mktemp("notebooks")) / "workspace")
-    create_store(place)
-    house_maker.add_charges(place, house_maker.CHARGES)
-    for table, select in house_maker.REFERENCE.items():
-        house_maker.add_reference(place, table, select)
-    return place
 
 
 def cells(name: str, kind: str = "code"):

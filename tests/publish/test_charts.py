@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import altair as alt
@@ -11,6 +12,8 @@ import pytest
 from finops_kit.errors import UsageError
 from finops_kit.perspectives.reading import Reading, ResultTable
 from finops_kit.publish import charts
+from finops_kit.publish.page import Document, add_chart
+from finops_kit.publish.specs import ChartData
 from finops_kit.publish.theme import SERIES, vega_config
 
 
@@ -116,3 +119,18 @@ def test_the_renderer_is_offline_and_saved_by_papermill(reading: Reading) -> Non
     assert set(bundle) == {charts.VEGALITE_MIME, "text/plain"}
     output = new_output("display_data", data=bundle)
     nbformat.validate(new_notebook(cells=[new_code_cell("x", outputs=[output])]))
+
+
+def test_a_chart_is_of_fixed_width_in_jupyterlab_and_as_wide_as_its_place_on_a_page() -> None:
+    frame = pd.DataFrame({"day": [date(2026, 8, 1), date(2026, 8, 2)], "spent": [1, 2]})
+    spec = charts.lines(table(frame, spent="EUR"), "day", ["spent"])._repr_mimebundle_()[charts.VEGALITE_MIME]
+    assert isinstance(spec["width"], int), "a container's width makes JupyterLab's tab stand still"
+    document = Document([], [])
+    add_chart(document, spec)
+    assert '"width":"container"' in document.blocks[0].replace(" ", "")
+
+
+def test_the_first_of_a_month_is_a_day_among_days_and_a_month_among_months() -> None:
+    data = ChartData("k", "T", "Q", [{"d": date(2026, 8, 1), "m": "2026-08"}, {"d": date(2026, 8, 2), "m": "2026-09"}])
+    assert [data.text(row, "d") for row in data.rows] == ["2026-08-01", "2026-08-02"]
+    assert [data.text(row, "m") for row in data.rows] == ["Aug 2026", "Sep 2026"]
