@@ -25,7 +25,7 @@ from finops_kit.perspectives.cost import (
     share,
     variance_steps,
 )
-from finops_kit.perspectives.hybrid import assets_table, migration_rows, migration_table
+from finops_kit.perspectives.hybrid import home_tables, migration_rows
 from finops_kit.perspectives.leadership import accuracy_figure, budget_figure, forecast_figure
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
@@ -66,8 +66,7 @@ def read(basis: Basis) -> Reading:
         _adjustments(basis),
         deliveries_table(basis),
         reconciliation_table(basis),
-        assets_table(basis),
-        migration_table(basis),
+        *home_tables(basis),
     )
     return page(
         basis, "finance", _answer(basis), figures, tables, "cost_by_service",

@@ -9,11 +9,12 @@ import ibis
 
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS, share
+from finops_kit.perspectives.onpremises import assets_of_scope, stranded_table, unit_rates_table
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.value.depreciation import asset_books
 from finops_kit.value.lens import first_of_month
-from finops_kit.value.remanence import both_sides, remanence
+from finops_kit.value.remanence import both_sides, remanence, remanence_coefficient
 
 #: a service migrates if its cloud share was below the first and is above the second
 CLOUD_BEFORE, CLOUD_AFTER = 0.1, 0.15
@@ -23,6 +24,12 @@ DECOMMISSIONED = Decimal("0.8")
 ALREADY_GONE = Decimal("1.1")
 
 
+def home_tables(basis: Basis) -> tuple[ResultTable, ...]:
+    """Everything about the house's own machines and what moves away from them: books, unit rates, migration, losses."""
+    moving = {row["service_id"] for row in migration_rows(basis)}
+    return assets_table(basis), unit_rates_table(basis), migration_table(basis), stranded_table(basis, moving)
+
+
 def asset_rows(basis: Basis) -> list[Row]:
     """The register's books in the period by data centre and class, in the assets' own currency."""
     found: list[Row] = basis.once("assets", _asset_rows)
@@ -30,12 +37,9 @@ def asset_rows(basis: Basis) -> list[Row]:
 
 
 def _asset_rows(basis: Basis) -> list[Row]:
-    asset = basis.table("asset")
-    for column, members in basis.members.items():
-        mapped = {"service_id": "service_id", "team": "owner_team", "provider": "data_centre"}.get(column)
-        if mapped is None:
-            return []
-        asset = asset.filter(asset[mapped].isin(members))
+    asset = assets_of_scope(basis)
+    if asset is None:
+        return []
     books = asset_books(asset, str(basis.start))
     books = books.filter(~books.retired)
     overdue = (books.support_ends_on < ibis.date(str(basis.end))).fill_null(False)
@@ -138,8 +142,10 @@ def _follow(months: list[Row], volumes: dict[date, float]) -> None:
         if volume is None or not began:
             row["remanence"], row["remanence_why"] = None, "volume not known"
         else:
-            exact = remanence(first["legacy"], Decimal(repr(began)), row["legacy"], Decimal(repr(volume)))
-            row["remanence"] = max(exact, Decimal(0)) if volume < began else Decimal(0)
+            case = first["legacy"], Decimal(repr(began)), row["legacy"], Decimal(repr(volume))
+            row["remanence"] = max(remanence(*case), Decimal(0)) if volume < began else Decimal(0)
+            if volume < began:
+                row["remanence_pct"] = max(100 * float(remanence_coefficient(*case)), 0.0)
         row["legacy_volume_pct"] = None if volume is None else 100 * volume
 
 
@@ -149,10 +155,11 @@ def migration_table(basis: Basis) -> ResultTable:
     return result(
         "migration", "Migrating services: double run and remanence", "What is paid twice, and what stayed?",
         migration_rows(basis),
-        ("service_id", "month", "legacy", "cloud", "legacy_volume_pct", "double_run", "remanence"),
-        units={**dict.fromkeys(money, basis.currency), "legacy_volume_pct": "%"},
+        ("service_id", "month", "legacy", "cloud", "legacy_volume_pct", "double_run", "remanence", "remanence_pct"),
+        units={**dict.fromkeys(money, basis.currency), "legacy_volume_pct": "%", "remanence_pct": "%"},
         labels={**LABELS, "legacy": "On premises", "cloud": "Cloud", "legacy_volume_pct": "Volume on premises",
-                "double_run": "Double run", "remanence": "Remanence"},
+                "double_run": "Double run", "remanence": "Remanence",
+                "remanence_pct": "Of what should have left"},
         empty_because="No service is seen moving from a data centre to the cloud in the months kept.",
         measure="effective_cost", trace_by=("service_id", "month"),
     )  # fmt: skip
