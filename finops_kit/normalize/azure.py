@@ -5,8 +5,8 @@ details fields"; FOCUS 1.2 for allowed values. Where they differ from each other
 
 *Actual* costs are what is invoiced: BilledCost. *Amortised* costs spread commitments over their use: EffectiveCost.
 Both are data sets of one period and are never added up: the actual one is delivered as ``charge`` and counts; the
-amortised one is kept under its own source, ``azure-amortized``, as the data set ``charge_amortized``, which
-``charge_history`` shows and ``charge`` never does.
+amortised one is kept under its own source, ``azure-amortized``, as the data set ``charge_amortized``, from which
+``store/amortised.py`` takes what the use of a commitment costs.
 
 Units: Quantity stands in units of UnitOfMeasure (0.0129 of "10K" at 0.004379 is 0.0000565), so it is PricingQuantity
 as it is, in "10000 Units" as FOCUS writes "10K". Microsoft's page divides it by the block size once more, which makes
@@ -180,7 +180,7 @@ def plan_azure(known: str, header: Sequence[str], types: Sequence[str] | None = 
         cost=inputs["Cost"], currency=inputs["Currency"],
         controlled="EffectiveCost" if amortized else "BilledCost",
         dataset="charge_amortized" if amortized else "charge",
-        remark=remark + ("; kept in charge_history, not counted in charge" if amortized and remark else ""),
+        remark=remark + ("; kept apart, and never added to the actual costs" if amortized and remark else ""),
     )  # fmt: skip
 
 

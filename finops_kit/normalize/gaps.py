@@ -127,7 +127,9 @@ MAPPINGS: tuple[Mapping, ...] = (
                 ("EffectiveCost-C-005-C",),
             ),
             Gap("EffectiveCost of covered usage", "actual costs have nothing on usage that a commitment covers; its cost "
-                "is in the amortised data set, kept in charge_history", "0 in charge"),
+                "is in the amortised data set alone",
+                "the amortised cost, where that data set is delivered as well and says the same of everything else that "
+                "day and subscription; else 0"),
             Gap("PricingUnit", "FOCUS has no unit for a block of a rate: `100 GB/Month`", "UnitOfMeasure",
                 ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
             Gap("InvoiceIssuerName", "a partner bills the row, which FOCUS takes for a third party's invoice",
@@ -249,8 +251,13 @@ BilledCost of a batch equals the file's own sum to the last digit, or nothing is
 place for are kept in `x_Columns`. This page is written by `python -m finops_kit.normalize.gaps > docs/sources.md`.
 
 Azure's *actual* and *amortised* costs are two data sets of one period. Only the actual one is delivered as `charge` and
-counts. The amortised one has its own source, `azure-amortized`, and its own data set, `charge_amortized`: it can be read
-in `charge_history` and is never in `charge`. A file without any commitment is the same in both and counts as actual.
+is billed. The amortised one has its own source, `azure-amortized`, and its own data set, `charge_amortized`; all of it
+can be read in `charge_history`, and it is never added. Lines of the two have no id in common, so none is joined to
+another. Where both are current and say the same, for one day and subscription, about everything that no commitment pays
+for, `charge` takes the lines of covered and unused commitments from the amortised one; those of the actual one, billed
+at nothing, make room. So BilledCost adds up to the actual file and EffectiveCost to the amortised one. Where they do not
+agree (one is newer, or has other days), the actual one stands alone and commitments cost nothing where they are used.
+A file without any commitment is the same in both and counts as actual.
 """
 
 

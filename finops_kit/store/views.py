@@ -14,6 +14,7 @@ import duckdb
 
 from finops_kit.errors import StoreError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
+from finops_kit.store.amortised import AMORTISED, CHARGE_WITH_AMORTISED, current_sql
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lake import LAKE
@@ -29,26 +30,22 @@ _CURRENT_DELIVERY = f"""
     WHERE entry >= coalesce(newest, 0)
 """
 
-_CHARGE = f"""
-    SELECT c.* FROM {LAKE}.charge c SEMI JOIN current_delivery d
-    ON d.dataset = 'charge' AND d.batch_id = c.batch_id AND d.source_system = c.source_system
-       AND d.period_start = c."BillingPeriodStart" AND d.billing_account_id = coalesce(c."BillingAccountId", '')
-"""
-
 _CHARGE_HISTORY = f"""
     SELECT c.*, l.recorded_at, l.source_file FROM {LAKE}.charge c JOIN {LAKE}.ledger l USING (batch_id)
 """
 
 
-def view_definitions(live: Sequence[Segment] = (), data: Path | None = None) -> dict[str, str]:
+def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amortised: bool = False) -> dict[str, str]:
     """Every name a reader may use and the SELECT behind it, in the order they are made.
 
     Parameters
     ----------
     live : the segments of derived runs that the reader's version reads
     data : the folder of the data files
+    amortised : the version holds amortised costs, which say what the use of a commitment costs
     """
-    views = {"current_delivery": _CURRENT_DELIVERY, "charge": _CHARGE, "charge_history": _CHARGE_HISTORY}
+    charge = CHARGE_WITH_AMORTISED if amortised else current_sql("charge")
+    views = {"current_delivery": _CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
     for table in REFERENCE_TABLES:
         views[table.name] = (
             f"SELECT t.* FROM {LAKE}.{table.name} t SEMI JOIN current_delivery d "
@@ -75,13 +72,22 @@ def create_views(
     """
     instead = re.compile(rf"\b{LAKE}\.({'|'.join(past) or '-'})\b")
     try:
-        views = view_definitions(() if "derivation" in past else live_segments(connection), data)
+        live = () if "derivation" in past else live_segments(connection)
+        views = view_definitions(live, data, "delivery" not in past and _has_amortised(connection))
+        connection.execute("BEGIN")  # a transaction a view would ask the catalogue for its tables anew each time
         for name, select in views.items():
             select = instead.sub(rf"memory.{PAST}.\1", select)
             connection.execute(f"CREATE OR REPLACE VIEW memory.main.{name} AS {select}")
+        connection.execute("COMMIT")
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise StoreError(
             f"The store lacks what this version of finops reads ({str(error).splitlines()[0]}). "
             "Another version made it, or somebody changed it: ingest its files into a new workspace, or restore it."
         ) from error
     return tuple(views)
+
+
+def _has_amortised(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any delivery brought amortised costs; files without are told by their statistics, and not opened."""
+    found = connection.execute(f"SELECT 1 FROM {LAKE}.delivery WHERE dataset = '{AMORTISED}' LIMIT 1").fetchone()
+    return found is not None

@@ -14,6 +14,7 @@ import pytest
 from tests_ingest import ask
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.store import open_reader
 
 ORDER = "/providers/Microsoft.Capacity/reservationOrders/o-1/reservations/r-1"
 PLAN = "/providers/Microsoft.BillingBenefits/savingsPlanOrders/o-2/savingsPlans/s-1"
@@ -96,8 +97,9 @@ def test_actual_and_amortised_costs_of_a_period_are_never_added(store, write):
     amortised = write("amortised.csv", bill(USED, UNUSED, {}))
     reports = ingest_paths(store, [actual, amortised]).files
     assert [(one.format, one.status) for one in reports] == [("azure-actual", "stored"), ("azure-amortized", "stored")]
-    assert "charge_history" in reports[1].reason and "amortised" in reports[1].reason
-    assert ask(store, 'SELECT sum("BilledCost"), count(*) FROM charge') == [(D("30.8"), 3)]
+    assert "never added" in reports[1].reason and "amortised" in reports[1].reason
+    assert ask(store, 'SELECT sum("BilledCost"), sum("EffectiveCost"), count(*) FROM charge') == [
+        (D("30.8"), D("1.55"), 4)]  # fmt: skip
     assert ask(store, 'SELECT source_system, sum("BilledCost"), sum("EffectiveCost") FROM charge_history '
                       "GROUP BY ALL ORDER BY ALL") == [
         ("azure", D("30.8"), D("0.8")), ("azure-amortized", D("0.8"), D("1.55"))]  # fmt: skip
@@ -109,6 +111,50 @@ def test_actual_and_amortised_costs_of_a_period_are_never_added(store, write):
         ("Usage", "Unused", ORDER, "Reservation", "Committed", D(0))]  # fmt: skip
     assert ask(store, "SELECT dataset, source_system FROM delivery ORDER BY ALL") == [
         ("charge", "azure"), ("charge_amortized", "azure-amortized")]  # fmt: skip
+
+
+def _current(store, as_of=None):
+    with open_reader(store, as_of) as reader:
+        return reader.connection.execute(
+            'SELECT source_system, "ChargeCategory", "CommitmentDiscountStatus", "BilledCost", "EffectiveCost" '
+            "FROM charge ORDER BY ALL"
+        ).fetchall()
+
+
+OTHER_DAY = {"Date": "09/04/2026"}
+
+
+def test_effective_cost_is_the_amortised_one_where_both_say_the_same(store, write):
+    actual = write("actual.csv", bill(FEE, COVERED, {}, {**COVERED, **OTHER_DAY}, OTHER_DAY, {**FEE, **OTHER_DAY}))
+    before = ingest_paths(store, [actual]).store_version
+    alone = _current(store)
+    assert sum(row[4] for row in alone) == D("1.6")
+    # the second day's plain usage differs, so that day keeps what was invoiced
+    newer = {**OTHER_DAY, "CostInBillingCurrency": "0.9"}
+    amortised = write("amortised.csv", bill(USED, UNUSED, {}, {**USED, **OTHER_DAY}, newer))
+    ingest_paths(store, [amortised])
+    first = [("azure", "Purchase", None, D(30), D(0)), ("azure", "Purchase", None, D(30), D(0)),
+             ("azure", "Usage", "Used", D(0), D(0)), ("azure", "Usage", None, D("0.8"), D("0.8")),
+             ("azure", "Usage", None, D("0.8"), D("0.8")),
+             ("azure-amortized", "Usage", "Unused", D(0), D("0.25")),
+             ("azure-amortized", "Usage", "Used", D(0), D("0.5"))]  # fmt: skip
+    assert _current(store) == first
+    assert _current(store, before) == alone
+    # a newer amortised delivery says the same of both days: each total is that of its file
+    ingest_paths(store, [write("again.csv", bill(USED, UNUSED, {}, {**USED, **OTHER_DAY}, OTHER_DAY))])
+    assert ask(store, 'SELECT sum("BilledCost"), sum("EffectiveCost"), count(*) FROM charge') == [
+        (D("61.6"), D("2.85"), 7)]  # fmt: skip
+    # a restated invoice of the period: both are judged anew
+    ingest_paths(store, [write("restated.csv", bill(FEE, COVERED, {"CostInBillingCurrency": "0.7"}))])
+    assert {row[0] for row in _current(store)} == {"azure"}
+
+
+def test_amortised_costs_alone_are_no_charges(store, write):
+    ingest_paths(store, [write("amortised.csv", bill(USED, UNUSED, {}))])
+    assert _current(store) == []
+    other = {"BillingProfileId": "0099"}
+    ingest_paths(store, [write("actual.csv", bill({**FEE, **other}, {**COVERED, **other}))])
+    assert {row[0] for row in _current(store)} == {"azure"}
 
 
 @pytest.mark.parametrize(

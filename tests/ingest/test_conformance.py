@@ -102,6 +102,14 @@ def test_a_bill_of_every_line(store, write, tmp_path, name):
     assert not failing(path, allowed_rules(name))
 
 
+def test_azure_costs_invoiced_and_spread(store, write, tmp_path):
+    both = [write("a.csv", azure.bill(azure.FEE, azure.COVERED, {})),
+            write("b.csv", azure.bill(azure.USED, azure.UNUSED, {}))]  # fmt: skip
+    ingest_paths(store, both)
+    path = export_focus(store, tmp_path / "out.parquet").path
+    assert not failing(path, allowed_rules("azure-amortized"))
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_bill_under_a_mapping(store, write, tmp_path, name):
     mapping, bill = EXAMPLES[name]
