@@ -44,7 +44,8 @@ def append_rows(
     try:
         return _append(writer, scan, known, plan, mode, actor, details, careful=False)
     except duckdb.Error as error:
-        if UNREADABLE not in str(error) and REPEATED_KEY not in str(error):
+        odd = isinstance(error, duckdb.ConversionException) or UNREADABLE in str(error) or REPEATED_KEY in str(error)
+        if not odd:
             raise scan.refusal(error) or error from error
     try:
         return _append(writer, scan, known, plan, mode, actor, details, careful=True)

@@ -12,11 +12,12 @@ from finops_kit.errors import SourceRefused
 from finops_kit.normalize.exact import as_text
 from finops_kit.normalize.plan import Plan, unique_names
 from finops_kit.sources.control import EXACT, ControlSum, currency_key
-from finops_kit.sources.delimited import DelimitedRows, Reject
+from finops_kit.sources.delimited import DelimitedRows
 from finops_kit.sources.files import SourceFile
 from finops_kit.sources.jsonlines import JsonRows
 from finops_kit.sources.layout import Layout
 from finops_kit.sources.parquet import ParquetColumns, scan_sql
+from finops_kit.sources.textrows import Reject, TextRows
 
 #: the name under which the rows of a text file are registered with the engine
 ROWS = "source_rows"
@@ -31,7 +32,7 @@ class Scan:
         self.expected_digest = digest
         self.layout: Layout | None = None
         self.columns: ParquetColumns | None = None
-        self.rows: DelimitedRows | JsonRows | None = None
+        self.rows: TextRows | None = None
         self.control: ControlSum | None = None
 
     @property
@@ -58,7 +59,7 @@ class Scan:
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
         rows = JsonRows if self.source.kind == "json" else DelimitedRows
-        self.rows = rows(self.source, self.layout, self.control)
+        self.rows = rows(self.source, self.layout, self.control, plan.quick)
         self.connection.register(ROWS, self.rows.reader())
         return f"SELECT * FROM {ROWS}"
 

@@ -26,17 +26,19 @@ MACROS = (
             regexp_extract(t, '([-+]?)[0-9.]', 1), regexp_extract(t, '^\\s*[-+]?([0-9]*)', 1),
             regexp_extract(t, '[.]([0-9]*)', 1),
             coalesce(TRY_CAST(regexp_extract(t, '[eE]([-+]?[0-9]+)', 1) AS INTEGER), 0), decimals) END""",
+    """CREATE OR REPLACE TEMP MACRO trimmed_keys(m) AS
+        map_from_entries(list_filter(
+            list_transform(map_entries(m), lambda e: {'key': trim(e.key), 'value': e.value}),
+            lambda e, i: list_position(list_transform(map_keys(m), lambda k: trim(k)), e.key) = i))""",
     """CREATE OR REPLACE TEMP MACRO trimmed_map(m) AS
         CASE WHEN m IS NULL THEN NULL
-             WHEN len(list_distinct(list_transform(map_keys(m), lambda k: trim(k)))) = cardinality(m)
-             THEN map(list_transform(map_keys(m), lambda k: trim(k)), map_values(m))
-             ELSE map(list_distinct(list_transform(map_keys(m), lambda k: trim(k))),
-                      list_transform(list_distinct(list_transform(map_keys(m), lambda k: trim(k))),
-                          lambda d: map_values(m)[list_position(list_transform(map_keys(m), lambda k: trim(k)), d)]))
-        END""",
+             WHEN list_transform(map_keys(m), lambda k: trim(k)) = map_keys(m) THEN m
+             ELSE trimmed_keys(m) END""",
+    """CREATE OR REPLACE TEMP MACRO unique_json_keys(t) AS
+        list_unique(json_keys(TRY_CAST(t AS JSON))) = len(json_keys(TRY_CAST(t AS JSON)))""",
     """CREATE OR REPLACE TEMP MACRO json_map(t) AS
         CASE WHEN NOT json_valid(t) OR json_type(t) <> 'OBJECT' THEN NULL
-             WHEN len(list_distinct(json_keys(t))) = len(json_keys(t))
+             WHEN unique_json_keys(t)
              THEN TRY_CAST(TRY_CAST(t AS JSON) AS MAP(VARCHAR, VARCHAR))
              ELSE NULL END""",
     """CREATE OR REPLACE TEMP MACRO pairs_map(t) AS
@@ -56,11 +58,12 @@ MACROS = (
              WHEN starts_with(ltrim(t), '"') THEN trimmed_map(json_map('{' || t || '}'))
              WHEN contains(t, '=') THEN pairs_map(t)
              ELSE NULL END""",
-    """CREATE OR REPLACE TEMP MACRO quick_tags_map(t) AS
-        CASE WHEN t IS NULL THEN NULL
-             WHEN starts_with(t, '{') AND NOT regexp_matches(t, '[{,]\\s*"\\s|\\s"\\s*:')
-                  AND len(list_distinct(json_keys(TRY_CAST(t AS JSON)))) = len(json_keys(TRY_CAST(t AS JSON)))
+    # the engine makes a map of a JSON object without comparing its keys, so they are compared here
+    r"""CREATE OR REPLACE TEMP MACRO quick_tags_map(t) AS
+        CASE WHEN starts_with(t, '{') AND NOT regexp_matches(t, '[{,]\s*"\s|\s"\s*:') AND unique_json_keys(t)
              THEN TRY_CAST(TRY_CAST(t AS JSON) AS MAP(VARCHAR, VARCHAR))
+             WHEN starts_with(t, '{') AND unique_json_keys(t)
+             THEN trimmed_keys(TRY_CAST(TRY_CAST(t AS JSON) AS MAP(VARCHAR, VARCHAR)))
              ELSE tags_map(t) END""",
 )
 

@@ -7,10 +7,14 @@ costs nothing on a good file; *careful* sorts good rows from bad and says what i
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from finops_kit.fields import DAY, MONEY, QUANTITY, TAGS, TEXT, TIME
 from finops_kit.normalize.exact import as_text, read_text
+from finops_kit.sources.quick import quick_name
 
 #: the strict statement fails with this text where a row has to be quarantined
 UNREADABLE = "finops_kit: a row cannot be read"
@@ -19,6 +23,9 @@ REPEATED_KEY = "Map keys must be unique"
 
 #: what exporters print for nothing in a column of numbers or times; in a text column it stands as it is
 NOTHING = "('None', 'null')"
+
+#: a column of the file itself, no expression over some
+_COLUMN = re.compile(r"c[0-9]+")
 
 _EXPECTED = {
     MONEY: "a number of at most 14 digits before the point",
@@ -59,15 +66,22 @@ class Input:
         return self.raw if self.engine_type == "TEXT" else as_text(self.raw, self.engine_type)
 
     @property
+    def quick(self) -> str:
+        """The column of text rows that holds this column's values where they could be read at once."""
+        plain = self.engine_type == "TEXT" and not self.reading and _COLUMN.fullmatch(self.raw)
+        return quick_name(self.raw, self.kind) if plain else ""
+
+    @property
     def value(self) -> str:
         """The SQL of the value; null where there is none or it cannot be read."""
         if not self.raw:
             return f"NULL::{self.kind}"
-        return _direct(self) or self._read
+        return _direct(self, "TRY_CAST") or self._read
 
     @property
     def _read(self) -> str:
-        return self.reading.replace("{}", self.text) if self.reading else read_text(self.kind, self.text)
+        slow = self.reading.replace("{}", self.text) if self.reading else read_text(self.kind, self.text)
+        return f"coalesce({self.quick}, {slow})" if self.quick else slow
 
     @property
     def strict(self) -> str:
@@ -79,20 +93,23 @@ class Input:
         stop = f"CAST(error('{UNREADABLE}') AS {self.kind})"
         if not self.raw:
             return stop if self.required else self.value
+        value = _direct(self)
+        if value and self.kind != TIME:
+            return f"coalesce({value}, {stop})" if self.required else value
         if self.required:
             return f"coalesce({self.value}, {stop})"
         return f"coalesce({self.value}, CASE WHEN {self.text} NOT IN {NOTHING} THEN {stop} END)"
 
 
-def _direct(given: Input) -> str | None:
+def _direct(given: Input, cast: str = "CAST") -> str | None:
     """A cast without the way over text, where the column comes typed and the cast is exact."""
     comes = given.engine_type.upper()
     if given.kind in (MONEY, QUANTITY) and comes.startswith("DECIMAL("):
         decimals = int(comes[8:-1].split(",")[1])
         if decimals <= (24 if given.kind == MONEY else 18):
-            return f"TRY_CAST({given.raw} AS {given.kind})"
+            return f"{cast}({given.raw} AS {given.kind})"
     if given.kind in (MONEY, QUANTITY) and comes in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT"):
-        return f"TRY_CAST({given.raw} AS {given.kind})"
+        return f"{cast}({given.raw} AS {given.kind})"
     if given.kind == TIME and comes.startswith("TIMESTAMP"):
         value = f"CAST({given.raw} AS TIMESTAMPTZ)"
         return (
@@ -154,9 +171,9 @@ class Plan:
     unused: tuple[str, ...] = field(default=())
 
     @property
-    def _raw_needed(self) -> list[str]:
-        wanted = {given.raw for given in self.inputs if given.raw}
-        return sorted(wanted)
+    def quick(self) -> list[tuple[str, str]]:
+        """The columns of a text file that are read at once while they pass by, and the types they are read as."""
+        return sorted({(given.raw, given.kind) for given in self.inputs if given.quick})
 
     @property
     def cost_text(self) -> str:
@@ -167,16 +184,7 @@ class Plan:
     def _targets(self) -> str:
         columns = [f'{sql} AS "{name}"' for name, sql in self.outputs.items()]
         if self.extras:
-            pairs = ", ".join(f"{{'k': '{_escaped(key)}', 'v': {sql}}}" for key, sql in self.extras)
-            entries = f"list_filter([{pairs}], lambda e: e.v IS NOT NULL)"
-            if len(self.extras) == 1:
-                key, sql = self.extras[0]
-                columns.append(
-                    f"CASE WHEN {sql} IS NOT NULL THEN MAP {{'{_escaped(key)}': {sql}}} END AS \"x_Columns\""
-                )
-            else:
-                any_value = f"coalesce({', '.join(sql for _, sql in self.extras)}) IS NOT NULL"
-                columns.append(f'CASE WHEN {any_value} THEN map_from_entries({entries}) END AS "x_Columns"')
+            columns.append(f'{entries_map(self.extras)} AS "x_Columns"')
         if self.source_system:
             columns.append(f"'{self.source_system}' AS source_system")
         columns.append("source_row")
@@ -244,6 +252,30 @@ class Plan:
             f"{credits} AS credits_text "
             f"FROM ({self._sorted_sql(scan)}) WHERE problem IS NOT NULL"
         )
+
+
+def entries_map(pairs: Sequence[tuple[str, str]]) -> str:
+    """The SQL of a map of the texts that are not null, keys unique; null where all of them are.
+
+    It goes by way of JSON: a map made from a list costs four times as much, since the engine compares its keys.
+
+    Raises
+    ------
+    ValueError : two keys are the same
+
+    Example
+    -------
+    >>> import duckdb
+    >>> duckdb.sql("SELECT " + entries_map([("a", "NULL"), ('say "b"', "'c'"), ("d", "'\\"'")])).fetchone()[0]
+    {'say "b"': 'c', 'd': '"'}
+    """
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError(f"a map has every key once: {[key for key, _ in pairs]}")
+    if len(pairs) == 1:
+        ((key, sql),) = pairs
+        return f"CASE WHEN {sql} IS NOT NULL THEN MAP {{'{_escaped(key)}': {sql}}} END"
+    texts = ", ".join(f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})" for key, sql in pairs)
+    return f"""from_json('{{' || nullif(concat_ws(',', {texts}), '') || '}}', '"MAP(VARCHAR, VARCHAR)"')"""
 
 
 def _escaped(text: str) -> str:

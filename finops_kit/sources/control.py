@@ -13,6 +13,8 @@ from decimal import Context, Decimal, InvalidOperation
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finops_kit.sources.quick import exact_numbers
+
 #: decimals that the store keeps of an amount of money
 STORED_DECIMALS = 24
 _STORED = pa.decimal128(38, STORED_DECIMALS)
@@ -123,9 +125,12 @@ class ControlSum:
         if low != high or currencies.null_count:
             return False
         try:
-            total = pc.sum(costs.cast(_STORED)).as_py()
+            amounts = exact_numbers(costs, _STORED)
         except pa.ArrowException:
             return False
+        if amounts is None:
+            return False
+        total = pc.sum(amounts).as_py()
         if total is not None:
             key = currency_key(low)
             self.kept[key] = EXACT.add(self.kept.get(key, Decimal(0)), total)

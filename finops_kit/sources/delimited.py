@@ -10,101 +10,34 @@ million rows), this reader keeps both busy (6.5 s, hashing included).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.control import ControlSum
-from finops_kit.sources.files import SourceFile, SourceStream
-from finops_kit.sources.layout import Layout
+from finops_kit.sources.files import SourceStream
+from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
 
-#: what a provider writes for nothing
-NULL_WORDS = ("", "NULL")
 #: a record may not be longer than this
 BLOCK_BYTES = 2 << 20
-#: a file with more unreadable records than this is another format, or damaged
-MAX_REJECTS = 200_000
-#: longest raw text kept of one unreadable record, in characters
-MAX_RAW = 20_000
 
 
-@dataclass(frozen=True)
-class Reject:
-    """A record that could not be split into the header's columns."""
+class DelimitedRows(TextRows):
+    """The rows of one delimited text file."""
 
-    source_row: int
-    reason: str
-    raw: str
-
-
-class DelimitedRows:
-    """The rows of one delimited text file. Read :meth:`reader` to its end, then ask for the counts.
-
-    Columns are named ``c0``, ``c1`` ... in the order of the header, all text, plus ``source_row``.
-
-    Attributes
-    ----------
-    rows_read : records after the header, readable or not
-    rejects : the unreadable ones
-    control : the sum of the cost column, exact
-    """
-
-    def __init__(self, source: SourceFile, layout: Layout, control: ControlSum | None = None) -> None:
-        self.source = source
-        self.layout = layout
-        self.control = control
-        self.rejects: list[Reject] = []
-        self.rows_good = 0
-        self.digest = ""
-        self.problem: SourceRefused | None = None
-        self._stream: SourceStream | None = None
-
-    @property
-    def rows_read(self) -> int:
-        """Records after the header."""
-        return self.rows_good + len(self.rejects)
-
-    @property
-    def columns(self) -> list[str]:
-        """``c0``, ``c1`` ... as many as the header has."""
-        return [f"c{i}" for i in range(len(self.layout.header))]
-
-    def reader(self) -> pa.RecordBatchReader:
-        """The rows as a stream of Arrow batches.
-
-        Raises
-        ------
-        SourceRefused : the file cannot be read as text; inside an engine's scan the refusal is kept in ``problem``
-        """
-        schema = pa.schema([*((name, pa.string()) for name in self.columns), ("source_row", pa.int64())])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
-
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        self._stream = stream = SourceStream(self.source)
-        try:
-            number, waiting = 1, None
-            rejected: set[int] = set()
-            for batch in self._open(stream):
-                rejected = {reject.source_row for reject in self.rejects} if self.rejects else rejected
-                rows, number = _numbers(batch.num_rows, number, rejected)
-                numbered = pa.RecordBatch.from_arrays([*batch.columns, rows], schema=schema)
-                if waiting is not None:
-                    yield self._count(waiting)
-                waiting = numbered
+    def _records(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
+        number, waiting = 1, None
+        rejected: set[int] = set()
+        for batch in self._open(stream):
+            rejected = {reject.source_row for reject in self.rejects} if self.rejects else rejected
+            rows, number = _numbers(batch.num_rows, number, rejected)
+            numbered = pa.RecordBatch.from_arrays([*batch.columns, rows], schema=self._schema)
             if waiting is not None:
-                yield self._count(self._without_open_quote(waiting, stream.quotes))
-            self.digest = stream.finish()
-        except SourceRefused as error:
-            self.problem = error
-            raise
-        except (pa.ArrowException, OSError, UnicodeError) as error:
-            self.problem = stream.problem or SourceRefused(self._sentence(str(error)))
-            raise self.problem from error
-        finally:
-            stream.close()
+                yield waiting
+            waiting = numbered
+        if waiting is not None:
+            yield self._without_open_quote(waiting, stream.quotes)
 
     def _open(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
         names = self.columns
@@ -136,12 +69,6 @@ class DelimitedRows:
             return "error"
         return "skip"
 
-    def _count(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        self.rows_good += batch.num_rows
-        if self.control is not None:
-            self.control.add(batch)
-        return batch
-
     def _without_open_quote(self, batch: pa.RecordBatch, quotes: int) -> pa.RecordBatch:
         """Set the last record aside if a quote that was never closed swallowed the lines after it."""
         if quotes % 2 == 0 or batch.num_rows == 0:
@@ -154,8 +81,6 @@ class DelimitedRows:
         return batch.slice(0, batch.num_rows - 1)
 
     def _sentence(self, message: str) -> str:
-        if self.problem:
-            return str(self.problem)
         name = self.source.name
         if "invalid UTF8" in message:
             return f"{name} is not UTF-8 text throughout. Save it as UTF-8 and try again."

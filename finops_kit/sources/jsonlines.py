@@ -14,10 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.control import ControlSum
-from finops_kit.sources.delimited import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject
 from finops_kit.sources.files import HEAD_BYTES, SourceFile, SourceStream
 from finops_kit.sources.layout import Layout
+from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
 
 #: the column that keeps what has no column of its own
 REST = "other_fields"
@@ -98,64 +97,31 @@ def read_layout(source: SourceFile) -> Layout | None:
     return Layout("\n", (*names, REST), True)
 
 
-class JsonRows:
-    """The rows of one file of JSON lines; to be used as :class:`DelimitedRows` is."""
+class JsonRows(TextRows):
+    """The rows of one file of JSON lines; those that are empty do not count."""
 
-    def __init__(self, source: SourceFile, layout: Layout, control: ControlSum | None = None) -> None:
-        self.source = source
-        self.layout = layout
-        self.control = control
-        self.rejects: list[Reject] = []
-        self.rows_good = 0
-        self.digest = ""
-        self.problem: SourceRefused | None = None
-
-    @property
-    def rows_read(self) -> int:
-        """Lines that are not empty."""
-        return self.rows_good + len(self.rejects)
-
-    def reader(self) -> pa.RecordBatchReader:
-        """The rows as a stream of Arrow batches of text, ``c0``, ``c1`` ..., and ``source_row``."""
-        names = [f"c{i}" for i in range(len(self.layout.header))]
-        schema = pa.schema([*((name, pa.string()) for name in names), ("source_row", pa.int64())])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
-
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        stream = SourceStream(self.source)
+    def _records(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
         places = {name: i for i, name in enumerate(self.layout.header[:-1])}
-        columns: list[list[Any]] = [[] for _ in schema]
+        columns: list[list[Any]] = [[] for _ in self._schema]
         number = 0
-        try:
-            for line in _lines(stream, self.source.name):
-                if not line.strip():
-                    continue
-                number += 1
-                found = read_object(line)
-                if found is None:
-                    self._reject(number, line)
-                    continue
-                rest = {name: value for name, value in found.items() if name not in places and value is not None}
-                for name, place in places.items():
-                    columns[place].append(found.get(name))
-                columns[-2].append(json.dumps(rest, ensure_ascii=False) if rest else None)
-                columns[-1].append(number)
-                if len(columns[-1]) >= _BATCH_ROWS:
-                    yield self._count(columns, schema)
-                    columns = [[] for _ in schema]
-            if columns[-1]:
-                yield self._count(columns, schema)
-            self.digest = stream.finish()
-        except SourceRefused as error:
-            self.problem = error
-            raise
-        except (pa.ArrowException, OSError, UnicodeError) as error:
-            self.problem = stream.problem or SourceRefused(
-                f"{self.source.name} is no readable JSON: {str(error).splitlines()[0][:200]}."
-            )
-            raise self.problem from error
-        finally:
-            stream.close()
+        for line in _lines(stream, self.source.name):
+            if not line.strip():
+                continue
+            number += 1
+            found = read_object(line)
+            if found is None:
+                self._reject(number, line)
+                continue
+            rest = {name: value for name, value in found.items() if name not in places and value is not None}
+            for name, place in places.items():
+                columns[place].append(found.get(name))
+            columns[-2].append(json.dumps(rest, ensure_ascii=False) if rest else None)
+            columns[-1].append(number)
+            if len(columns[-1]) >= _BATCH_ROWS:
+                yield self._batch(columns)
+                columns = [[] for _ in self._schema]
+        if columns[-1]:
+            yield self._batch(columns)
 
     def _reject(self, number: int, line: bytes) -> None:
         self.rejects.append(Reject(number, "no JSON object", line.decode("utf-8", "replace")[:MAX_RAW]))
@@ -164,14 +130,14 @@ class JsonRows:
                 f"{self.source.name} has more than {MAX_REJECTS:,} lines that are no JSON objects. Export it again."
             )
 
-    def _count(self, columns: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
-        batch = pa.RecordBatch.from_arrays(
-            [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
+    def _batch(self, columns: list[list[Any]]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(
+            [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)],
+            schema=self._schema,
         )
-        self.rows_good += batch.num_rows
-        if self.control is not None:
-            self.control.add(batch)
-        return batch
+
+    def _sentence(self, message: str) -> str:
+        return f"{self.source.name} is no readable JSON: {message.splitlines()[0][:200]}."
 
 
 def _lines(stream: SourceStream, name: str) -> Iterator[bytes]:

@@ -1,0 +1,106 @@
+"""Whole columns of text read as exact values at once, while they pass by; what is odd is left to the engine.
+
+A bill's numbers and times are nearly always written plainly. Those are read here, a column of a few thousand rows in
+one step and exactly: what this step cannot hold without losing a digit, or does not know, is left null, and the
+expressions of ``normalize.exact`` read it from its text. Measured: 13 columns of money in 0.01 s instead of 0.4 s per
+40,000 rows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finops_kit.fields import MONEY, QUANTITY, TIME
+
+#: the types that are read so, and the Arrow types that a text is tried as, in turn
+_TRIED: dict[str, tuple[pa.DataType, ...]] = {
+    MONEY: (pa.decimal128(38, 24),),
+    QUANTITY: (pa.decimal128(38, 18),),
+    TIME: (pa.timestamp("us", "UTC"), pa.timestamp("us")),
+}
+_MARKS = {MONEY: "money", QUANTITY: "quantity", TIME: "time"}
+#: a bill's times lie between these, as in ``normalize.exact``
+_FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+#: a column that could not be read so this many times in a row is not tried again
+_GIVE_UP = 8
+#: exponents of 24 and more
+_WIDE = "[eE][-+]?0*([3-9][0-9]|2[4-9]|[1-9][0-9]{2,})"
+
+
+def quick_name(column: str, kind: str) -> str:
+    """The name of the column that holds what could be read at once; empty for a type that is not read so.
+
+    Example
+    -------
+    >>> quick_name("c7", MONEY), quick_name("c7", "VARCHAR")
+    ('c7_money', '')
+    """
+    return f"{column}_{_MARKS[kind]}" if kind in _MARKS else ""
+
+
+class QuickColumn:
+    """One text column that is read as one type.
+
+    Example
+    -------
+    >>> money = QuickColumn("c0", MONEY)
+    >>> money.read(pa.array(["1.50", "2E-3", None])).to_pylist()[1:]
+    [Decimal('0.002000000000000000000000'), None]
+    >>> money.read(pa.array(["1.50", "a lot"])).null_count
+    2
+    """
+
+    def __init__(self, column: str, kind: str) -> None:
+        self.column = column
+        self.name = quick_name(column, kind)
+        self._tried = list(_TRIED[kind])
+        self._failed = 0
+        self.type = _TRIED[kind][0]
+
+    def read(self, texts: pa.Array) -> pa.Array:
+        """The values of these rows, all of them or none: a single odd one leaves them all to the engine."""
+        if self._failed < _GIVE_UP and texts.null_count < len(texts):
+            for kind in list(self._tried):
+                try:
+                    found = _in_range(texts.cast(kind)) if pa.types.is_timestamp(kind) else exact_numbers(texts, kind)
+                except pa.ArrowException:
+                    self._tried.append(self._tried.pop(0))  # the next rows are written as the last were
+                    continue
+                if found is not None:
+                    self._failed = 0
+                    return found
+            self._failed += 1
+        return pa.nulls(len(texts), self.type)
+
+
+def exact_numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Texts as decimals of this type, no digit lost; None where one might not fit.
+
+    Arrow's own cast (26.0) says nothing where it meets more digits than 128 bits hold: ``7E20`` and some numbers of
+    39 digits wrap around, ``1.0000E-58`` becomes 0. So long texts and wide exponents are left out, and the largest
+    number is looked at first, as a float.
+
+    Raises
+    ------
+    pa.ArrowInvalid : a text is no number, or has more decimals than the type
+    """
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) > kind.precision:
+        return None
+    exponents = any(pc.any(pc.match_substring(texts, sign)).as_py() for sign in "eE")
+    if exponents and pc.any(pc.match_substring_regex(texts, _WIDE)).as_py():
+        return None
+    bounds = pc.min_max(texts.cast(pa.float64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    limit = 10.0 ** (kind.precision - kind.scale) * 0.999
+    return texts.cast(kind) if first is None or (first > -limit and last < limit) else None
+
+
+def _in_range(times: pa.Array) -> pa.Array | None:
+    """Times in UTC; None where one lies outside what a bill can have."""
+    times = times.cast(pa.timestamp("us", "UTC"))
+    bounds = pc.min_max(times)
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    return times if first is None or (first >= _FIRST and last <= _LAST) else None

@@ -1,0 +1,113 @@
+"""What every file of text rows has in common: a stream of numbered rows of text, its counts and its hash.
+
+The raw bytes are hashed as they are read, unreadable records are set aside, the cost column is added up on its own as
+a control, and plain numbers and times are read beside their text (``sources.quick``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from finops_kit.errors import SourceRefused
+from finops_kit.sources.control import ControlSum
+from finops_kit.sources.files import SourceFile, SourceStream
+from finops_kit.sources.layout import Layout
+from finops_kit.sources.quick import QuickColumn
+
+#: what a provider writes for nothing
+NULL_WORDS = ("", "NULL")
+#: a file with more unreadable records than this is another format, or damaged
+MAX_REJECTS = 200_000
+#: longest raw text kept of one unreadable record, in characters
+MAX_RAW = 20_000
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that could not be split into the header's columns."""
+
+    source_row: int
+    reason: str
+    raw: str
+
+
+class TextRows:
+    """The rows of one file of text. Read :meth:`reader` to its end, then ask for the counts.
+
+    Columns are named ``c0``, ``c1`` ... in the order of the header, all text, plus ``source_row``, plus one for
+    every column that is read at once.
+
+    Attributes
+    ----------
+    rows_good : records that could be read
+    rejects : the unreadable ones
+    control : the sum of the cost column, exact
+    digest : SHA-256 of the raw bytes, once all were read
+    problem : the refusal that ended the stream, which an engine's scan hands on as no more than text
+    """
+
+    def __init__(
+        self, source: SourceFile, layout: Layout, control: ControlSum | None = None,
+        quick: Sequence[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
+        self.source = source
+        self.layout = layout
+        self.control = control
+        self.rejects: list[Reject] = []
+        self.rows_good = 0
+        self.digest = ""
+        self.problem: SourceRefused | None = None
+        self._quick = [QuickColumn(column, kind) for column, kind in quick]
+        self._schema = pa.schema([*((name, pa.string()) for name in self.columns), ("source_row", pa.int64())])
+
+    @property
+    def rows_read(self) -> int:
+        """Records after the header, readable or not."""
+        return self.rows_good + len(self.rejects)
+
+    @property
+    def columns(self) -> list[str]:
+        """``c0``, ``c1`` ... as many as the header has."""
+        return [f"c{i}" for i in range(len(self.layout.header))]
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The rows as a stream of Arrow batches.
+
+        Raises
+        ------
+        SourceRefused : the file cannot be read as text; inside an engine's scan the refusal is kept in ``problem``
+        """
+        schema = self._schema
+        for quick in self._quick:
+            schema = schema.append(pa.field(quick.name, quick.type))
+        return pa.RecordBatchReader.from_batches(schema, self._passed(schema))
+
+    def _passed(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        stream = SourceStream(self.source)
+        try:
+            for batch in self._records(stream):
+                self.rows_good += batch.num_rows
+                if self.control is not None:
+                    self.control.add(batch)
+                values = [quick.read(batch.column(quick.column)) for quick in self._quick]
+                yield pa.RecordBatch.from_arrays([*batch.columns, *values], schema=schema)
+            self.digest = stream.finish()
+        except SourceRefused as error:
+            self.problem = error
+            raise
+        except (pa.ArrowException, OSError, UnicodeError) as error:
+            self.problem = self.problem or stream.problem or SourceRefused(self._sentence(str(error)))
+            raise self.problem from error
+        finally:
+            stream.close()
+
+    def _records(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
+        """The readable records as batches of text, each with its row number."""
+        raise NotImplementedError
+
+    def _sentence(self, message: str) -> str:
+        """What is wrong with the file, from the reader's own message."""
+        raise NotImplementedError

@@ -1,0 +1,61 @@
+"""What is read a column at once is exact or left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finops_kit.fields import MONEY, QUANTITY, TIME
+from finops_kit.sources.control import EXACT
+from finops_kit.sources.quick import QuickColumn
+
+written = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False, places=24, min_value=-(10**15), max_value=10**15).map(str),
+    st.from_regex(r"[-+]?[0-9]{0,16}\.?[0-9]{0,27}([eE][-+]?[0-9]{1,3})?", fullmatch=True),
+    st.text(alphabet="0123456789.eE+-_, ", max_size=8),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=written, kind=st.sampled_from([MONEY, QUANTITY]))
+def test_a_number_read_at_once_is_the_number_that_is_written(text, kind):
+    found = QuickColumn("c0", kind).read(pa.array([text]))[0].as_py()
+    if found is not None:
+        assert EXACT.compare(found, EXACT.create_decimal(text)) == 0
+
+
+def test_one_odd_value_leaves_the_whole_batch_to_the_engine_and_the_next_is_tried_again():
+    column = QuickColumn("c0", MONEY)
+    assert column.read(pa.array(["1", "0.0000000000000000000000001"])).null_count == 2
+    assert column.read(pa.array(["1", None])).to_pylist() == [Decimal(1), None]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "7E20",
+        "1.00000E-58",
+        "1E-400",
+        "6397815136479.00013130033020330222120212",
+        "0.00000000000000000000000000000000000001e24",
+    ],
+)
+def test_exponents_that_the_quick_way_would_get_wrong_are_left_to_the_engine(written):
+    assert QuickColumn("c0", MONEY).read(pa.array([written])).null_count == 1
+
+
+@pytest.mark.parametrize("written", ["2026-09-01T02:00:00+02:00", "2026-09-01T00:00:00Z", "2026-09-01 00:00:00"])
+def test_a_time_is_the_same_instant_however_it_is_written(written):
+    column = QuickColumn("c0", TIME)
+    for _ in range(2):
+        assert column.read(pa.array([written])).to_pylist() == [datetime(2026, 9, 1, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("written", ["0001-01-01", "2400-01-01", "9/1/2026", "infinity"])
+def test_a_time_that_no_bill_has_is_left_to_the_engine(written):
+    assert QuickColumn("c0", TIME).read(pa.array([written])).null_count == 1
