@@ -13,6 +13,8 @@ from pathlib import Path
 
 #: the environment variable that names the workspace
 WORKSPACE_VARIABLE = "FINOPS_WORKSPACE"
+#: the environment variable that names the version or time that notebooks read where they name none themselves
+AS_OF_VARIABLE = "FINOPS_AS_OF"
 #: the workspace used when nothing else is said, relative to the current folder
 DEFAULT_WORKSPACE = Path("data") / "workspace"
 #: where a checkout keeps its notebooks and its published pages

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from finops_kit.cli.common import Setting, finops_command, print_json
+from finops_kit.cli.common import Setting, as_of_option, finops_command, print_json
 
 EPILOG = """\b
 Examples:
@@ -16,6 +16,7 @@ Examples:
   finops ledger head --out kept/ --since kept/head-00000120-1f0c93aa.json
   finops ledger head --stamp https://tsa.example/tsr --tsa-ca tsa-root.pem
   finops ledger check kept/ --tsa-ca tsa-root.pem       hold the ledger against heads that were kept
+  finops ledger check --root 1f0c93aa... --size 120     hold it against what a page prints at its foot
 
 \b
 FINOPS_SIGNING_KEY names the private key's file where it is not <workspace>/keys/ledger.pem;
@@ -35,9 +36,12 @@ FINOPS_SIGNING_PASSPHRASE opens it. `finops verify --head kept/` checks heads an
 @click.option("--stamp", metavar="URL", help="head: have an RFC 3161 authority stamp it; only a hash leaves the house.")
 @click.option("--tsa-ca", type=click.Path(exists=True, dir_okay=False), metavar="PEM",
               help="The authority's root certificate, which its stamps must lead up to.")  # fmt: skip
+@click.option("--root", metavar="HEX", help="check: the Merkle root that a page prints.")
+@click.option("--size", type=click.IntRange(1), metavar="N", help="check: how many entries that root is over.")
+@as_of_option
 def command(
     setting: Setting, action: str, heads: tuple[str, ...], out: str | None, small: bool, since: str | None,
-    stamp: str | None, tsa_ca: str | None,
+    stamp: str | None, tsa_ca: str | None, root: str | None, size: int | None, as_of: str | None,
 ) -> int:  # fmt: skip
     """Sign the ledger's head, export it, and check the ledger against heads that somebody kept.
 
@@ -47,8 +51,8 @@ def command(
     if action == "keygen":
         return _keygen(setting)
     if action == "head":
-        return _head(setting, Path(out) if out else None, small, since, stamp, tsa_ca)
-    return _check(setting, heads, tsa_ca)
+        return _head(setting, Path(out) if out else None, small, since, stamp, tsa_ca, as_of)
+    return _check(setting, heads, tsa_ca, root, size, as_of)
 
 
 def _keygen(setting: Setting) -> int:
@@ -66,8 +70,9 @@ def _keygen(setting: Setting) -> int:
 
 
 def _head(
-    setting: Setting, out: Path | None, small: bool, since: str | None, stamp: str | None, tsa_ca: str | None
-) -> int:
+    setting: Setting, out: Path | None, small: bool, since: str | None, stamp: str | None, tsa_ca: str | None,
+    as_of: str | None,
+) -> int:  # fmt: skip
     from finops_kit.errors import UsageError
     from finops_kit.store import open_reader
     from finops_kit.store.heads import heads_folder, keep_head, read_heads, sign_head
@@ -75,7 +80,7 @@ def _head(
 
     if stamp and not tsa_ca:
         raise UsageError("--stamp needs --tsa-ca: the root certificate that the authority's stamps must lead up to.")
-    with open_reader(setting.workspace, views=False) as reader:
+    with open_reader(setting.workspace, as_of, views=False) as reader:
         made = ensure_key(setting.workspace)
         earlier = read_heads([since])[0][1] if since else None
         head = sign_head(reader, leaves=not small, since=earlier)
@@ -104,18 +109,26 @@ def _head(
     return 0
 
 
-def _check(setting: Setting, paths: tuple[str, ...], tsa_ca: str | None) -> int:
+def _check(
+    setting: Setting, paths: tuple[str, ...], tsa_ca: str | None, root: str | None, size: int | None, as_of: str | None
+) -> int:
     from finops_kit.errors import UsageError, VerificationFailed
     from finops_kit.store import open_reader
-    from finops_kit.store.heads import check_heads, ledger_entries, read_heads
+    from finops_kit.store.heads import check_heads, check_root, ledger_entries, read_heads
 
-    if not paths:
+    if (root is None) != (size is None):
+        raise UsageError("--root and --size belong together: a root is over a number of entries.")
+    if not paths and root is None:
         raise UsageError("Name the heads to check: files, or folders of them, such as `finops ledger check kept/`.")
     kept = read_heads(paths)
-    if not kept:
+    if not kept and root is None:
         raise UsageError(f"There is no head in {', '.join(paths)}. `finops ledger head --out DIR` writes one.")
-    with open_reader(setting.workspace, views=False) as reader:
+    with open_reader(setting.workspace, as_of, views=False) as reader:
+        if as_of:  # a head that was signed later says nothing of the ledger as it was
+            kept = [(name, head) for name, head in kept if head.store_version <= reader.version]
         findings = check_heads(reader, ledger_entries(reader), kept)
+        if root is not None and size is not None:
+            findings += check_root(reader, root, size)
     stamps = _stamps(paths, tsa_ca)
     if setting.json:
         print_json({"ok": not findings, "heads": len(kept), "stamps": stamps,
@@ -123,9 +136,8 @@ def _check(setting: Setting, paths: tuple[str, ...], tsa_ca: str | None) -> int:
     else:
         for stamp in stamps:
             click.echo(f"{stamp['head']}: stamped {stamp['time'] or ''}{stamp['note']}")
-        click.echo(
-            f"{len(kept)} head(s): " + (f"{len(findings)} thing(s) do not fit:" if findings else "the ledger fits.")
-        )
+        held = f"{len(kept)} head(s)" + (f" and the root over {size:,} entries" if size else "")
+        click.echo(f"{held}: " + (f"{len(findings)} thing(s) do not fit:" if findings else "the ledger fits."))
         for finding in findings:
             click.echo(f"  {finding}")
     if findings:

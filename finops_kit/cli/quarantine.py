@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from finops_kit.cli.common import Setting, finops_command, print_json
+from finops_kit.cli.common import Setting, as_of_option, finops_command, print_json
 
 EPILOG = """\b
 Examples:
@@ -31,18 +31,23 @@ is no longer open; what still cannot be stored waits under the replay's batch. N
 @click.option("--mapping", metavar="FILE", help="With --replay: the corrected mapping.")
 @click.option("--format", "format_name", metavar="NAME", help="With --replay: the format. Default: the batch's own.")
 @click.option("--actor", metavar="NAME", help="With --replay: who does it, for the ledger.")
+@as_of_option
 def command(
     setting: Setting, batch: str, file_name: str, everything: bool, rows: bool, target: str | None,
-    replayed: str | None, mapping: str | None, format_name: str | None, actor: str | None,
+    replayed: str | None, mapping: str | None, format_name: str | None, actor: str | None, as_of: str | None,
 ) -> int:  # fmt: skip
     """List, export and replay the rows that could not be stored."""
     if replayed:
+        if as_of:
+            from finops_kit.errors import UsageError
+
+            raise UsageError("A replay brings rows in now; it takes no --as-of.")
         return _replay(setting, replayed, mapping, format_name, actor)
     from finops_kit.cli.tables import tail, text_table
     from finops_kit.store import open_reader
     from finops_kit.store.held import held_groups, held_rows
 
-    with open_reader(setting.workspace) as reader:
+    with open_reader(setting.workspace, as_of) as reader:
         groups = [
             one for one in held_groups(reader.connection, everything)
             if batch in ("", one["batch_id"]) and file_name in ("", one["source_file"])

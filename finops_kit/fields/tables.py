@@ -165,9 +165,12 @@ REPORT_RUN = Table(
         Field("grand_total", MONEY, "EffectiveCost that the page adds up to.", "currency"),
         Field("currency", TEXT, "Currency of grand_total."),
         Field("page_hash", TEXT, "SHA-256 of the page."),
-        Field("results_hash", TEXT, "SHA-256 over the result tables."),
+        Field("results_hash", TEXT, "SHA-256 over the result tables, words and figures; the same for the same reading."),
         Field("started_at", TIME, "", "UTC"),
         Field("finished_at", TIME, "", "UTC"),
+        Field("ledger_size", COUNT, "Ledger entries at that version, as the page prints them."),
+        Field("ledger_root", TEXT, "Merkle root over them, as the page prints it."),
+        Field("ledger_signed_by", TEXT, "Log id of the signed head of that root; empty where it was not signed."),
         BATCH,
     ),
 )

@@ -12,6 +12,7 @@ from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import ensure_adds_up
 from finops_kit.perspectives.trust import data_ages
 from finops_kit.perspectives.words import change, count, money, month_name
+from finops_kit.store.heads import seen_head
 from finops_kit.value.lens import not_converted
 from finops_kit.value.settle import to_cents
 
@@ -109,6 +110,7 @@ def page(
     else:
         where = f" in the scope {basis.scope}" if basis.scope else ""
         answer = f"The store holds no charges for {month_name(basis.start)}{where} yet, so there is nothing to say."
+    head = basis.once("seen_head", lambda own: seen_head(own.reader))
     return Reading(
         perspective=name, title=role.title, audience=role.audience, question=role.question, answer=answer,
         owns=role.owns, does_not_own=role.does_not_own, period_start=basis.start, period_end=basis.end,
@@ -116,4 +118,5 @@ def page(
         store_version=basis.reader.version, version_time=basis.reader.version_time,
         ledger_head=basis.reader.ledger_head, ages=data_ages(basis), figures=tuple(figures), tables=by_key,
         caveats=(*common_caveats(basis), *caveats),
+        ledger_size=head.tree_size, ledger_root=head.root, ledger_signed_by=head.signed_by,
     )  # fmt: skip

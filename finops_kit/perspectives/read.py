@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Lock
 from finops_kit.errors import UsageError
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.reading import PERSPECTIVES, Reading
-from finops_kit.settings import find_workspace
+from finops_kit.settings import AS_OF_VARIABLE, find_workspace
 from finops_kit.store import open_reader
 
 
@@ -29,18 +30,23 @@ def read_basis(basis: Basis, name: str) -> Reading:
     return reading
 
 
+def _as_of(version: int | str | None) -> int | str | None:
+    """The version or time that is meant: the one named, else FINOPS_AS_OF, else the newest."""
+    return version or os.environ.get(AS_OF_VARIABLE) or None
+
+
 @contextmanager
 def open_basis(
-    store: str | Path = "", version: int | None = None, period: str = "", scope: str = "", currency: str = ""
+    store: str | Path = "", version: int | str | None = None, period: str = "", scope: str = "", currency: str = ""
 ) -> Iterator[Basis]:
     """Open the store at one version for one period and scope.
 
     Parameters
     ----------
     store : the workspace's folder; empty for ``FINOPS_WORKSPACE`` or ``data/workspace``
-    version : a store version; nothing or 0 for the newest
+    version : a store version or a time; nothing or 0 for FINOPS_AS_OF, else the newest
     """
-    with open_reader(find_workspace(store or None), version or None) as reader:
+    with open_reader(find_workspace(store or None), _as_of(version)) as reader:
         yield Basis(reader, period, scope, currency)
 
 
@@ -58,10 +64,12 @@ class _LastBasis:
         self.lock = Lock()
 
     @contextmanager
-    def get(self, store: str | Path, version: int | None, period: str, scope: str, currency: str) -> Iterator[Basis]:
+    def get(
+        self, store: str | Path, version: int | str | None, period: str, scope: str, currency: str
+    ) -> Iterator[Basis]:
         with self.lock, ExitStack() as opening:
             workspace = find_workspace(store or None)
-            reader = opening.enter_context(open_reader(workspace, version or None))
+            reader = opening.enter_context(open_reader(workspace, _as_of(version)))
             key = (workspace.root, reader.version, reader.version_time, reader.ledger_head, period, scope, currency)
             if self.basis is None or key != self.key:
                 self.close()
@@ -81,7 +89,7 @@ _last = _LastBasis()
 def read_perspective(
     name: str,
     store: str | Path = "",
-    version: int | None = None,
+    version: int | str | None = None,
     period: str = "",
     scope: str = "",
     currency: str = "",
@@ -92,7 +100,7 @@ def read_perspective(
     ----------
     name : engineering, product, finance, procurement, leadership or practitioner
     store : the workspace's folder; empty for ``FINOPS_WORKSPACE`` or ``data/workspace``
-    version : a store version; nothing or 0 for the newest
+    version : a store version or a time; nothing or 0 for FINOPS_AS_OF, else the newest
     period : ``YYYY-MM``; empty for the latest complete month with charges
     scope : such as ``service=payments,team=core``; empty for everything
     currency : ISO 4217; empty for the workspace's, where the bills or rates lead to it

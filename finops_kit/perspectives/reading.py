@@ -90,6 +90,9 @@ class Reading:
     figures: tuple[Figure, ...]
     tables: dict[str, ResultTable]
     caveats: tuple[str, ...] = ()
+    ledger_size: int = 0
+    ledger_root: str = ""
+    ledger_signed_by: str = ""
 
     def figure(self, key: str) -> Figure:
         """One figure by its key.

@@ -131,7 +131,7 @@ def _root(reading: Reading) -> str:
         return "none"
     size = reading.ledger_size
     signed = (
-        f"signed by log <code class=\"fk-hash\">{html.text(reading.ledger_signed_by)}</code>"
+        f'signed by log <code class="fk-hash">{html.text(reading.ledger_signed_by)}</code>'
         if reading.ledger_signed_by
         else "not signed: it proves nothing against whoever can rewrite the whole store"
     )

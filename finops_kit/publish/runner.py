@@ -31,6 +31,7 @@ from finops_kit.publish.parameters import check_parameters, declared_parameters
 from finops_kit.publish.result import RESULT_MIME
 from finops_kit.settings import Workspace, notebooks_folder
 from finops_kit.store import open_reader, open_writer
+from finops_kit.store.heads import keep_signed
 
 Progress = Callable[[str], None]
 CENT = Decimal("0.01")

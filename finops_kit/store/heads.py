@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from typing import Any
 from finops_kit.errors import StoreError, UsageError, VerificationFailed
 from finops_kit.settings import Workspace
 from finops_kit.store.finding import Finding
-from finops_kit.store.keys import load_key, load_public_key, log_id, raw_public_key, signature_holds
+from finops_kit.store.keys import key_path, load_key, load_public_key, log_id, raw_public_key, signature_holds
 from finops_kit.store.lake import catalogue_store_id
 from finops_kit.store.merkle import Tree, entry_leaf, verify_consistency
 from finops_kit.store.reader import Reader
@@ -151,6 +152,75 @@ def ledger_entries(reader: Reader) -> list[dict[str, Any]]:
 def ledger_tree(reader: Reader) -> Tree:
     """The Merkle tree over the ledger at the reader's version."""
     return Tree([entry_leaf(entry) for entry in ledger_entries(reader)])
+
+
+@dataclass(frozen=True)
+class SeenHead:
+    """The Merkle root over the ledger at one version, as a page prints it.
+
+    Attributes
+    ----------
+    tree_size, root : how many entries, and the root over them, hex
+    signed_by : log id of the signed head of just this root that the workspace keeps; empty where there is none
+    """
+
+    tree_size: int
+    root: str
+    signed_by: str = ""
+
+
+def seen_head(reader: Reader) -> SeenHead:
+    """What the ledger is at the reader's version, and who signed just that."""
+    tree = ledger_tree(reader)
+    size, root = len(tree.leaves), tree.root().hex()
+    folder = heads_folder(reader.workspace)
+    kept = read_heads([folder]) if folder.is_dir() else []
+    signed = (head.log_id for _, head in kept if (head.tree_size, head.root) == (size, root) and head.signature_holds())
+    return SeenHead(size, root, next(signed, ""))
+
+
+def keep_signed(reader: Reader) -> Head | None:
+    """Sign the ledger at the reader's version and keep the head, where there is a signing key and it is not done yet.
+
+    A key that cannot be opened here (its passphrase is elsewhere) signs nothing; pages then say that they are unsigned.
+
+    Raises
+    ------
+    VerificationFailed : the ledger is not what an earlier head saw
+    """
+    if not key_path(reader.workspace).is_file() or seen_head(reader).signed_by or not reader.ledger_entries:
+        return None
+    try:
+        head = sign_head(reader, leaves=False)
+    except (UsageError, StoreError):
+        return None
+    keep_head(reader.workspace, head)
+    return head
+
+
+def check_root(reader: Reader, root: str, size: int) -> list[Finding]:
+    """Hold the ledger against a root that a page printed.
+
+    Parameters
+    ----------
+    root : hex; its beginning is enough, from eight digits on
+    size : how many entries it is over
+
+    Raises
+    ------
+    UsageError : it is no root, or no size
+    """
+    wanted = root.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{8,64}", wanted) or size < 1:
+        raise UsageError(f"{root!r} over {size} entries is no root: give its hex digits and the number of entries.")
+    tree = ledger_tree(reader)
+    if size > len(tree.leaves):
+        where = f"ledger entries {len(tree.leaves) + 1} to {size}"
+        return [Finding("ledger truncated", where, f"{size} entries, as was printed", f"{len(tree.leaves)}")]
+    found = tree.root(size).hex()
+    if not found.startswith(wanted):
+        return [Finding("ledger rewritten", f"ledger entries 1 to {size}", f"the root {wanted}", found)]
+    return []
 
 
 def sign_head(reader: Reader, *, leaves: bool = True, since: Head | None = None) -> Head:

@@ -67,6 +67,17 @@ def test_the_reference_is_complete() -> None:
                 assert option in written, f"{name} {option}"
 
 
+#: commands that read no store, write to it now, name versions their own way, or copy it as it is
+WITHOUT_AS_OF = {"demo", "init", "ingest", "observe", "serve", "diff", "backup", "restore"}
+
+
+def test_everything_that_reads_the_store_takes_a_version_or_a_time() -> None:
+    context = click.Context(app)
+    for name in sorted(set(COMMANDS) - WITHOUT_AS_OF):
+        command = app.get_command(context, name)
+        assert command is not None and any("--as-of" in parameter.opts for parameter in command.params), name
+
+
 def test_everything_that_reports_takes_json() -> None:
     context = click.Context(app)
     for name in sorted(set(COMMANDS) - {"serve", "lab"}):

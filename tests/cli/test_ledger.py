@@ -38,6 +38,20 @@ def test_a_changed_head_is_found(filled: Finops, tmp_path: Path) -> None:
     assert json.loads(filled("ledger", "check", "kept.json", "--json").stdout.partition("\nError")[0])["ok"] is False
 
 
+def test_the_ledger_is_held_against_what_a_page_prints(filled: Finops, write_bill: Callable[..., Path]) -> None:
+    head = json.loads(filled("ledger", "head", "--json").stdout)
+    write_bill(Path("later.csv"), 2, ResourceId="other")
+    assert filled("ingest", "later.csv").exit_code == 0
+    words = ("ledger", "check", "--root", head["root"], "--size")
+    fits = filled(*words, str(head["tree_size"]))
+    assert fits.exit_code == 0 and "the root over 1 entries: the ledger fits." in fits.stdout
+    told = filled(*words, "2")
+    assert told.exit_code == 8 and "ledger rewritten" in told.output
+    assert "belong together" in filled("ledger", "check", "--root", head["root"]).output
+    as_it_was = json.loads(filled("ledger", "head", "--as-of", str(head["store_version"]), "--json").stdout)
+    assert (as_it_was["root"], as_it_was["tree_size"]) == (head["root"], 1)
+
+
 def test_what_is_missing_is_said(filled: Finops, tmp_path: Path) -> None:
     assert "Name the heads" in filled("ledger", "check").output
     assert "There is no head in" in filled("ledger", "check", str(tmp_path / "workspace")).output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -117,3 +118,12 @@ def test_the_footer_carries_the_result_without_loss(reading: Reading) -> None:
     assert sum(spend["EffectiveCost"].to_pylist()) == reading.tables["top_services"].frame["EffectiveCost"].sum()
     assert "finops report finance --period 2025-06" in footer.body
     assert reading.ledger_head in footer.body
+
+
+def test_the_footer_prints_the_root_and_says_whether_somebody_signed_it(reading: Reading) -> None:
+    root = "ab" * 32
+    unsigned = page.footer(dataclasses.replace(reading, ledger_size=1300, ledger_root=root)).body
+    assert f"finops ledger check --root {root} --size 1300" in unsigned
+    assert "1,300 entries, not signed" in unsigned
+    signed = page.footer(dataclasses.replace(reading, ledger_size=1, ledger_root=root, ledger_signed_by="cd" * 32)).body
+    assert "not signed" not in signed and "cd" * 32 in signed

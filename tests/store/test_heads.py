@@ -13,7 +13,17 @@ import pytest
 from finops_kit.errors import UsageError, VerificationFailed
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader
-from finops_kit.store.heads import Head, head_from_json, keep_head, only_adds, read_heads, sign_head
+from finops_kit.store.heads import (
+    Head,
+    check_root,
+    head_from_json,
+    keep_head,
+    keep_signed,
+    only_adds,
+    read_heads,
+    seen_head,
+    sign_head,
+)
 from finops_kit.store.keys import KEY_VARIABLE, PASSPHRASE_VARIABLE, load_key, make_key
 from finops_kit.store.verify import verify
 
@@ -226,3 +236,22 @@ def test_a_later_head_proves_that_it_only_adds(copied: Workspace, forger: Any) -
 def test_the_workspace_key_folder_is_closed(workspace: Workspace) -> None:
     make_key(workspace)
     assert (workspace.root / "keys").stat().st_mode & 0o077 == 0
+
+
+def test_a_printed_root_is_held_against_the_ledger_also_when_it_has_grown(copied: Workspace, forger: Any) -> None:
+    with open_reader(copied, views=False) as reader:
+        seen = seen_head(reader)
+        assert (seen.tree_size, seen.signed_by) == (6, "")
+        assert keep_signed(reader) is None  # no key, so nothing is signed and nothing is made
+    log = make_key(copied) and json.loads(json.dumps(sign(copied).log_id))
+    with open_reader(copied, views=False) as reader:
+        assert keep_signed(reader) is not None
+        assert seen_head(reader).signed_by == log
+        assert keep_signed(reader) is None  # once is enough
+    forger.add_batch(copied, 7)
+    with open_reader(copied, views=False) as reader:
+        assert check_root(reader, seen.root, 6) == check_root(reader, seen.root[:12].upper(), 6) == []
+        assert [finding.check for finding in check_root(reader, seen.root, 7)] == ["ledger rewritten"]
+        assert [finding.check for finding in check_root(reader, seen.root, 8)] == ["ledger truncated"]
+        with pytest.raises(UsageError, match="is no root"):
+            check_root(reader, "beef", 6)
