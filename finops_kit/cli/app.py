@@ -19,7 +19,7 @@ from finops_kit.cli.common import Setting, report_error, with_globals
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "ingest", "observe", "quarantine", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
-    ("Prove and hand on", ("trace", "diff", "verify", "ledger", "export")),
+    ("Prove and hand on", ("trace", "diff", "close", "verify", "ledger", "export")),
     ("Keep safe", ("backup", "restore", "retention")),
 )
 #: command -> module, where it is not the command's own name
@@ -37,7 +37,8 @@ A first day:
 
 \b
 Exit codes: 0 done, 2 wrong use, 3 a file was refused, 4 the store, 5 a statement was refused,
-  6 figures do not agree, 7 a report failed, 8 verify found something, 130 interrupted.
+  6 figures do not agree, 7 a report failed, 8 verify or close found something,
+  130 interrupted.
 """
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from finops_kit.errors import SourceRefused
-from finops_kit.normalize.kubernetes import UnreadableError
+from finops_kit.normalize.kubernetes import Scope, UnreadableError
 from finops_kit.normalize.observations import Look, as_dict, as_list, event, in_utc, pick, snapshot
 from finops_kit.sources.documents import Document
 
@@ -20,14 +21,27 @@ _CUT = ("NextToken", "NextMarker", "Marker")
 _ARN = re.compile(r"^arn:[\w-]+:[\w-]*:(?P<region>[\w-]*):(?P<account>\d*):")
 
 
-def observe_aws(document: Document, name: str) -> Look:
+@dataclass
+class AwsLook(Look):
+    """A look at AWS; an answer that was asked for live is known to be of one account and region."""
+
+    account: str | None = None
+    region: str | None = None
+
+
+def observe_aws(
+    document: Document, name: str, account: str | None = None, region: str | None = None, kind: str | None = None
+) -> Look:
     """The observations of one answer.
+
+    ``account``, ``region`` and ``kind`` are what was asked for, where that is known: then an answer that shows nothing
+    is a whole look as well.
 
     Raises
     ------
     SourceRefused : it is no answer that is known
     """
-    look = Look("aws", document.observed_at, document.observed_from)
+    look = AwsLook("aws", document.observed_at, document.observed_from, account=account, region=region)
     answer = as_dict(document.value)
     known = [key for key in _READERS if isinstance(answer.get(key), list)]
     if not known:
@@ -42,7 +56,11 @@ def observe_aws(document: Document, name: str) -> Look:
                 _READERS[key](look, number, one, holder)
             except UnreadableError as error:
                 look.reject(number, error, one)
-    return look.close(not any(answer.get(sign) for sign in _CUT))
+    look.close(not any(answer.get(sign) for sign in _CUT))
+    asked = f"aws/{account}/{region}/{kind}" if kind and account and region else None
+    if asked and asked not in {one.scope for one in look.scopes}:
+        look.scopes.append(Scope(asked, not look.bad))
+    return look
 
 
 def _objects(key: str, values: list[Any]) -> list[tuple[dict[str, Any], Any]]:
@@ -73,8 +91,9 @@ def _of_arn(arn: Any, part: str) -> str | None:
 
 
 def _add(
-    look: Look, number: int, resource_id: Any, kind: str, *, region: Any = None, account: Any = None, **more: Any
+    look: AwsLook, number: int, resource_id: Any, kind: str, *, region: Any = None, account: Any = None, **more: Any
 ) -> None:
+    region, account = region or look.region, account or look.account
     look.rows.append(
         snapshot(
             look, number, resource_id, kind, scope=f"aws/{account or ''}/{region or ''}/{kind}", provider_name="AWS",
@@ -83,7 +102,7 @@ def _add(
     )  # fmt: skip
 
 
-def _instance(look: Look, number: int, one: dict[str, Any], holder: dict[str, Any]) -> None:
+def _instance(look: AwsLook, number: int, one: dict[str, Any], holder: dict[str, Any]) -> None:
     cores, threads = pick(one, "CpuOptions", "CoreCount"), pick(one, "CpuOptions", "ThreadsPerCore")
     vcpu = cores * threads if isinstance(cores, int) and isinstance(threads, int) else None
     tags = _tags(one)
@@ -98,7 +117,7 @@ def _instance(look: Look, number: int, one: dict[str, Any], holder: dict[str, An
     )  # fmt: skip
 
 
-def _volume(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _volume(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     state = one.get("State")
     tags = _tags(one)
     _add(
@@ -110,7 +129,7 @@ def _volume(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> 
     )  # fmt: skip
 
 
-def _snapshot(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _snapshot(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     tags = _tags(one)
     _add(
         look, number, one.get("SnapshotId"), "snapshot", account=one.get("OwnerId"), resource_name=tags.get("Name"),
@@ -120,7 +139,7 @@ def _snapshot(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -
     )  # fmt: skip
 
 
-def _database(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _database(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     arn, status = one.get("DBInstanceArn"), one.get("DBInstanceStatus")
     _add(
         look, number, arn, "database", region=_of_arn(arn, "region"), account=_of_arn(arn, "account"),
@@ -131,7 +150,7 @@ def _database(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -
     )  # fmt: skip
 
 
-def _balancer(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _balancer(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     arn = one.get("LoadBalancerArn")
     _add(
         look, number, arn, "load_balancer", region=_of_arn(arn, "region"), account=_of_arn(arn, "account"),
@@ -140,7 +159,7 @@ def _balancer(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -
     )  # fmt: skip
 
 
-def _classic_balancer(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _classic_balancer(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     zones = as_list(one.get("AvailabilityZones"))
     _add(
         look, number, one.get("LoadBalancerName"), "load_balancer", region=_region_of_zone(pick(zones, 0)),
@@ -150,7 +169,7 @@ def _classic_balancer(look: Look, number: int, one: dict[str, Any], _: dict[str,
     )  # fmt: skip
 
 
-def _group(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _group(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     arn = one.get("AutoScalingGroupARN")
     _add(
         look, number, arn or one.get("AutoScalingGroupName"), "autoscaling_group", region=_of_arn(arn, "region"),
@@ -161,7 +180,7 @@ def _group(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> N
     )  # fmt: skip
 
 
-def _activity(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
+def _activity(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
     happened = in_utc(one.get("StartTime"))
     group = one.get("AutoScalingGroupARN") or one.get("AutoScalingGroupName")
     if happened is None:
@@ -175,7 +194,7 @@ def _activity(look: Look, number: int, one: dict[str, Any], _: dict[str, Any]) -
     )  # fmt: skip
 
 
-_READERS: dict[str, Callable[[Look, int, dict[str, Any], dict[str, Any]], None]] = {
+_READERS: dict[str, Callable[[AwsLook, int, dict[str, Any], dict[str, Any]], None]] = {
     "Reservations": _instance, "Volumes": _volume, "Snapshots": _snapshot, "DBInstances": _database,
     "LoadBalancers": _balancer, "LoadBalancerDescriptions": _classic_balancer, "AutoScalingGroups": _group,
     "Activities": _activity,

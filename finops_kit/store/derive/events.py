@@ -33,7 +33,11 @@ _CHANGED = """
 #: what the platform says when something scales
 NOTICE_REASONS = (
     "ScalingReplicaSet", "SuccessfulRescale", "TriggeredScaleUp", "ScaledUpGroup", "ScaleDown", "ScaleDownEmpty",
+    "AutoScalingActivity",
 )  # fmt: skip
+#: EC2 Auto Scaling says in an activity's cause when the desired capacity was changed, some time before it acted, and to
+#: what; several activities may follow from one change
+_DESIRED = r"(?s).*\bAt (\S+Z),? .*?desired capacity from [0-9]+ to ([0-9]+)"
 _reasons = ", ".join(f"'{reason}'" for reason in NOTICE_REASONS)
 
 _group = "coalesce(" + ", ".join(f"tags['{label}']" for label in NODE_GROUP_LABELS) + ")"
@@ -71,6 +75,9 @@ _NODES = f"""
 SCALING_NOTICE = f"""
     SELECT * EXCLUDE (involved_id, about, pair), unnest(about, max_depth := 2) FROM (
         SELECT *, CASE
+            WHEN reason = 'AutoScalingActivity' THEN [
+                {{'resource_id': involved_id, 'dimension': 'replicas', 'is_trigger': false,
+                  'after': nullif(regexp_extract(message, '{_DESIRED}', 2), '')}}]
             WHEN reason IN ('ScalingReplicaSet', 'SuccessfulRescale') THEN [
                 {{'resource_id': involved_id, 'dimension': 'replicas', 'is_trigger': false, 'after': nullif(CASE reason
                     WHEN 'ScalingReplicaSet' THEN regexp_extract(message, ' to ([0-9]+)', 1)
@@ -81,7 +88,11 @@ SCALING_NOTICE = f"""
                 {{'resource_id': cluster, 'dimension': 'nodes', 'is_trigger': true, 'after': NULL}}]
             END AS about
         FROM (
-            SELECT DISTINCT event_id, source_system, happened_at, resource_id AS involved_id, cluster, namespace,
+            SELECT DISTINCT event_id, source_system,
+                CASE WHEN reason = 'AutoScalingActivity' THEN coalesce(
+                    try_cast(nullif(regexp_extract(message, '{_DESIRED}', 1), '') AS TIMESTAMPTZ), happened_at)
+                    ELSE happened_at END AS happened_at,
+                resource_id AS involved_id, cluster, namespace,
                 reason, message, reported_by,
                 regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair
             FROM {LAKE}.platform_event
