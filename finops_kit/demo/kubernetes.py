@@ -74,18 +74,16 @@ def dump(fleet: Fleet, at: datetime, seed: int) -> tuple[dict[str, Any], int]:
     """One List of nodes, pods, deployments, autoscalers and claims, and how many items it has."""
     time = fleet.time
     wanted = nodes_wanted(time, day_number(at.date()), at.hour, fleet.scale)
-    base, _ = node_counts(fleet.scale)
     index = next(n for n in range(time.months) if time.firsts[n] <= at.date() < time.following(n))
     moved = index >= time.team_moves
     slots = sorted((r for r in fleet.resources if 0 <= r.slot < wanted), key=lambda r: r.slot)
     clock = _Clock(at, seed)
     nodes = [_node(fleet, r, clock, time.label(index)) for r in slots]
     factor = max(1.0, fleet.scale) ** 0.5
-    load = wanted / base
     free = [31_500] * len(nodes)
     pods, rest = [], []
     for work in WORKLOADS:
-        replicas = max(1, round(work.replicas * factor * (load if work.scaled else 1.0)))
+        replicas = _replicas(work, wanted, fleet.scale)
         base_replicas = max(1, round(work.replicas * factor))
         for n in range(replicas):
             place = max(range(len(free)), key=lambda i: (free[i], -i))
@@ -99,6 +97,18 @@ def dump(fleet: Fleet, at: datetime, seed: int) -> tuple[dict[str, Any], int]:
     items = [*nodes, *pods, *rest, *claims]
     whole = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": clock.version(at)}, "items": items}
     return whole, len(items)
+
+
+def _replicas(work: Workload, nodes: int, scale: float) -> int:
+    """Replicas of a workload while the cluster has so many nodes."""
+    load = nodes / node_counts(scale)[0] if work.scaled else 1.0
+    return max(1, round(work.replicas * max(1.0, scale) ** 0.5 * load))
+
+
+def replicas_by_nodes(sizes: set[int], scale: float) -> dict[str, dict[str, int]]:
+    """Workload (namespace/name) to its replicas at each size of the cluster."""
+    return {f"{work.namespace}/{work.name}": {str(nodes): _replicas(work, nodes, scale) for nodes in sorted(sizes)}
+            for work in WORKLOADS}  # fmt: skip
 
 
 class _Clock:

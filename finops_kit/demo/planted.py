@@ -20,7 +20,7 @@ from finops_kit.demo.estate import (
 )  # fmt: skip
 from finops_kit.demo.fleet import SURGE_PERCENT, SURGE_SERVICES, Fleet, moved_share, node_counts, planted_anomalies
 from finops_kit.demo.months import Calendar
-from finops_kit.demo.snapshots import orphaned_since
+from finops_kit.demo.snapshots import orphaned_since, true_states
 from finops_kit.demo.truth import Truth, money
 
 
@@ -44,6 +44,7 @@ def note(time: Calendar, seed: int, scale: float, tenants: tuple[Tenant, ...], f
         "team_move": {"service_id": MOVING_SERVICE, "from": SERVICE[MOVING_SERVICE].team, "to": MOVES_TO,
                       "on": time.firsts[time.team_moves].isoformat()},
         "corrections": _corrections(time, fleets),
+        "states": true_states(time, scale, fleets),
         "regions": {provider: REGION[provider][0] for provider in PROVIDERS},
     }  # fmt: skip
     truth.more.setdefault("quarantine", [])

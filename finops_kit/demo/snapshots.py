@@ -11,8 +11,8 @@ import numpy as np
 from finops_kit.demo import kubernetes
 from finops_kit.demo.bill import is_tagged
 from finops_kit.demo.estate import ACCOUNT, AWS, AZURE, FRANKFURT, GCP, MUNICH, REGION, tags_of
-from finops_kit.demo.fleet import Fleet, Resource, mix
-from finops_kit.demo.months import Calendar, day_number
+from finops_kit.demo.fleet import Fleet, Resource, mix, nodes_wanted
+from finops_kit.demo.months import Calendar, day_number, to_date
 from finops_kit.demo.prices import SKUS
 from finops_kit.demo.truth import Truth
 from finops_kit.demo.writer import spell, write_rows
@@ -56,6 +56,42 @@ def write(out: Path, time: Calendar, seed: int, scale: float, fleets: dict[str, 
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_bytes(kubernetes.serialise(whole))
         truth.delivered(path, "kubernetes", items)
+
+
+def true_states(time: Calendar, scale: float, fleets: dict[str, Fleet]) -> dict[str, object]:
+    """What was there at any time, whoever looked: the life and size of machines, disks and databases, and the cluster.
+
+    Days begin at midnight UTC; ``to`` is the first day on which it was gone, empty where it outlives the estate.
+    ``stopped`` is when its power is off, ``free_from`` the day from which a disk belongs to no machine.
+    """
+    resources, end = [], time.start(time.months - 1) + 31
+    for provider, fleet in fleets.items():
+        for resource in fleet.resources:
+            part, sku = resource.component, SKUS[resource.component.sku]
+            kind = _KIND.get(sku.resource_type, "")
+            if not kind or resource.slot >= 0:
+                continue
+            vcpu, memory = sku.machine
+            resources.append({
+                "resource_id": resource.resource_id, "provider": provider, "kind": kind,
+                "from": to_date(resource.born).isoformat(),
+                "to": to_date(resource.dies).isoformat() if resource.dies < end else "",
+                "sku": sku.code.split(":")[-1], "vcpu": vcpu, "memory_gib": memory, "storage_gib": part.size_gb,
+                "stopped": "weekends" if part.rhythm == "office" else "",
+                "free_from": orphaned_since(time, resource).isoformat() if part.planted == "orphan" else "",
+            })  # fmt: skip
+    days = range(time.start(0), end)
+    hours = [(day, hour, nodes_wanted(time, day, hour, scale)) for day in days for hour in range(24)]
+    steps = [(day, hour, nodes) for place, (day, hour, nodes) in enumerate(hours)
+             if not place or hours[place - 1][2] != nodes]  # fmt: skip
+    return {
+        "resources": resources,
+        "nodes": {
+            "cluster": kubernetes.CLUSTER,
+            "steps": [[f"{to_date(day)}T{hour:02d}:00:00Z", nodes] for day, hour, nodes in steps],
+        },
+        "replicas_by_nodes": kubernetes.replicas_by_nodes({nodes for *_, nodes in steps}, scale),
+    }  # fmt: skip
 
 
 def _inventory(fleet: Fleet, day: date) -> list[list[object]]:

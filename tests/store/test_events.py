@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import inform
+import pytest
 import reference
 
 Snapshot, Look = reference.Snapshot, reference.Look
@@ -98,4 +99,38 @@ def test_nodes_of_a_cluster_and_of_its_groups(bench: Any) -> None:
         ("c1/auto", "nodegroup", "1", "3", at(5), at(15), cause),
         ("c1", "cluster", "3", "1", at(15), at(30), None),
         ("c1/auto", "nodegroup", "3", "1", at(15), at(30), None),
+    ]  # fmt: skip
+
+
+def test_who_decided_says_why_and_the_workload_hears_it_of_its_autoscaler(bench: Any) -> None:
+    bench.add([seen("web", 0, replicas=3), seen("hpa", 0, "autoscaler", owner_id="web", replicas=3)])
+    bench.add([seen("web", 120, replicas=7), seen("hpa", 120, "autoscaler", owner_id="web", replicas=7)])
+    notice(bench, "hpa", 30, "SuccessfulRescale", "New size: 7; reason: cpu resource utilization above target")
+    notice(bench, "web", 30.1, "ScalingReplicaSet", "Scaled up replica set web-6d4c to 7 from 3")
+    cause = "SuccessfulRescale: New size: 7; reason: cpu resource utilization above target"
+    assert events(bench, "resource_id, at_lo, cause") == [("hpa", at(30), cause), ("web", at(30.1), cause)]
+
+
+@pytest.mark.parametrize(("reason", "message"), [
+    ("TriggeredScaleUp", "pod triggered scale-up: [{eks-auto-0ac1b2d3-1a2b-3c4d-5e6f-001122334455 1->3 (max: 9)}]"),
+    ("ScaledUpGroup", "Scale-up: group aks-auto-12345678-vmss size set to 3 instead of 1 (max: 9)"),
+    ("ScaledUpGroup", "Scale-up: setting group https://x/zones/z/instanceGroups/gke-c1-auto-1a2b3c4d-grp size to 3 "
+                      "instead of 1 (max: 9)"),
+])  # fmt: skip
+def test_a_cluster_autoscaler_names_the_machines_group_of_a_node_group(bench: Any, reason: str, message: str) -> None:
+    for minutes, names in ((0, ["n1"]), (15, ["n1", "n2", "n3"])):
+        nodes = [seen(name, minutes, "node", tags=(("agentpool", "auto"),)) for name in names]
+        bench.add([*nodes, Look("kubernetes", "node", at(minutes))])
+    notice(bench, "pod-7", 5, reason, message)
+    assert events(bench, "resource_id, at_lo, at_hi, cause") == [
+        ("c1", at(0), at(15), f"{reason}: {message}"), ("c1/auto", at(5), at(15), f"{reason}: {message}"),
+    ]  # fmt: skip
+
+
+def test_a_scale_down_gives_its_cluster_the_cause(bench: Any) -> None:
+    for minutes, names in ((0, ["n1", "n2"]), (15, ["n1"])):
+        bench.add([*(seen(name, minutes, "node") for name in names), Look("kubernetes", "node", at(minutes))])
+    notice(bench, "n2", 9, "ScaleDown", "node removed by cluster autoscaler")
+    assert events(bench, "resource_id, before, after, at_lo, cause") == [
+        ("c1", "2", "1", at(0), "ScaleDown: node removed by cluster autoscaler"),
     ]  # fmt: skip

@@ -6,6 +6,7 @@ platform itself said when (a Kubernetes Event that names the new value), the win
 
 from __future__ import annotations
 
+from finops_kit.store.derive.notices import SCALING_NOTICE
 from finops_kit.store.derive.rules import DIMENSIONS, plain_sql
 from finops_kit.store.lake import LAKE
 
@@ -29,16 +30,6 @@ _CHANGED = """
     FROM (SELECT resource_id, resource_name, kind, cluster, namespace, first_seen_at, unnest(changes) AS change
           FROM live_run WHERE len(changes) > 0)
 """
-
-#: what the platform says when something scales
-NOTICE_REASONS = (
-    "ScalingReplicaSet", "SuccessfulRescale", "TriggeredScaleUp", "ScaledUpGroup", "ScaleDown", "ScaleDownEmpty",
-    "AutoScalingActivity",
-)  # fmt: skip
-#: EC2 Auto Scaling says in an activity's cause when the desired capacity was changed, some time before it acted, and to
-#: what; several activities may follow from one change
-_DESIRED = r"(?s).*\bAt (\S+Z),? .*?desired capacity from [0-9]+ to ([0-9]+)"
-_reasons = ", ".join(f"'{reason}'" for reason in NOTICE_REASONS)
 
 _group = "coalesce(" + ", ".join(f"tags['{label}']" for label in NODE_GROUP_LABELS) + ")"
 
@@ -71,47 +62,23 @@ _NODES = f"""
     FROM pairs WHERE nodes_before <> nodes
 """
 
-#: what the platform said, as the dimension that it scaled and the value that it set, where the sentence names one
-SCALING_NOTICE = f"""
-    SELECT * EXCLUDE (involved_id, about, pair), unnest(about, max_depth := 2) FROM (
-        SELECT *, CASE
-            WHEN reason = 'AutoScalingActivity' THEN [
-                {{'resource_id': involved_id, 'dimension': 'replicas', 'is_trigger': false,
-                  'after': nullif(regexp_extract(message, '{_DESIRED}', 2), '')}}]
-            WHEN reason IN ('ScalingReplicaSet', 'SuccessfulRescale') THEN [
-                {{'resource_id': involved_id, 'dimension': 'replicas', 'is_trigger': false, 'after': nullif(CASE reason
-                    WHEN 'ScalingReplicaSet' THEN regexp_extract(message, ' to ([0-9]+)', 1)
-                    ELSE regexp_extract(message, 'New size: ([0-9]+)', 1) END, '')}}]
-            ELSE [
-                {{'resource_id': nullif(coalesce(cluster, '') || '/' || pair['1'], coalesce(cluster, '') || '/'),
-                  'dimension': 'nodes', 'is_trigger': true, 'after': pair['2']}},
-                {{'resource_id': cluster, 'dimension': 'nodes', 'is_trigger': true, 'after': NULL}}]
-            END AS about
-        FROM (
-            SELECT DISTINCT event_id, source_system,
-                CASE WHEN reason = 'AutoScalingActivity' THEN coalesce(
-                    try_cast(nullif(regexp_extract(message, '{_DESIRED}', 1), '') AS TIMESTAMPTZ), happened_at)
-                    ELSE happened_at END AS happened_at,
-                resource_id AS involved_id, cluster, namespace,
-                reason, message, reported_by,
-                regexp_extract(message, '([^ {{\\[]+) [0-9]+->([0-9]+)', ['1', '2']) AS pair
-            FROM {LAKE}.platform_event
-            WHERE list_contains([{_reasons}], reason)))
-"""
-
-#: the newest notice that names the new value and lies in the window narrows it; any other in it gives the cause only
+#: the newest notice that names the new value and lies in the window narrows it; any other in it gives the cause only.
+#: Who decided says why: an autoscaler's sentence comes before that of the controller that carried it out
 SCALING_EVENT = f"""
     WITH changed AS (({_CHANGED}) UNION ALL ({_NODES})),
     notice AS (
         SELECT resource_id, dimension, list({{
                 'at': happened_at, 'after': after, 'is_trigger': is_trigger, 'source': source_system,
+                'decided': reason <> 'ScalingReplicaSet',
                 'cause': reason || coalesce(': ' || message, '')}} ORDER BY happened_at, event_id) AS notices
         FROM scaling_notice WHERE resource_id IS NOT NULL GROUP BY resource_id, dimension
     ), told AS (
-        SELECT changed.*, list_filter(notices, lambda n: n.at >= at_lo AND n.at < at_hi)[-1] AS loose,
-            list_filter(notices, lambda n: n.at >= at_lo AND n.at < at_hi AND n.after = changed.after)[-1] AS exact
-        FROM changed LEFT JOIN notice
-          ON notice.resource_id = changed.resource_id AND notice.dimension = changed.dimension
+        SELECT *, within[-1] AS loose, list_filter(within, lambda n: n.after = inside.after)[-1] AS exact,
+            list_filter(within, lambda n: n.after = inside.after AND n.decided)[-1] AS why
+        FROM (
+            SELECT changed.*, list_filter(notices, lambda n: n.at >= at_lo AND n.at < at_hi) AS within
+            FROM changed LEFT JOIN notice
+              ON notice.resource_id = changed.resource_id AND notice.dimension = changed.dimension) inside
     )
     SELECT resource_id, resource_name, kind, cluster, namespace, dimension, before, after,
         CASE WHEN dimension IN ('nodes', {_numbers}) THEN before::DECIMAL(38, 18) END AS before_value,
@@ -119,7 +86,8 @@ SCALING_EVENT = f"""
         coalesce(exact.at, told.at_lo) AS at_lo,
         CASE WHEN NOT exact.is_trigger THEN least(told.at_hi, exact.at + to_seconds({NOTICE_SECONDS}))
              ELSE told.at_hi END AS at_hi,
-        coalesce(exact.cause, loose.cause) AS cause, coalesce(exact.source, loose.source) AS cause_source,
+        coalesce(why.cause, exact.cause, loose.cause) AS cause,
+        coalesce(why.source, exact.source, loose.source) AS cause_source,
         told.at_lo AS seen_before_at, told.at_hi AS seen_after_at
     FROM told
 """
