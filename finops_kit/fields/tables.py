@@ -165,7 +165,9 @@ REPORT_RUN = Table(
         Field("grand_total", MONEY, "EffectiveCost that the page adds up to.", "currency"),
         Field("currency", TEXT, "Currency of grand_total."),
         Field("page_hash", TEXT, "SHA-256 of the page."),
-        Field("results_hash", TEXT, "SHA-256 over the result tables, words and figures; the same for the same reading."),
+        Field(
+            "results_hash", TEXT, "SHA-256 over the result tables, words and figures; the same for the same reading."
+        ),
         Field("started_at", TIME, "", "UTC"),
         Field("finished_at", TIME, "", "UTC"),
         Field("ledger_size", COUNT, "Ledger entries at that version, as the page prints them."),
@@ -306,6 +308,59 @@ TAG_RULE = Table(
     ),
 )  # fmt: skip
 
+INVOICE = Table(
+    "invoice",
+    "one row per invoice of the register: what a provider asks to be paid",
+    (
+        Field("invoice_id", TEXT, "Its number; InvoiceId of the charges that it is for.", required=True),
+        Field("provider_name", TEXT, "ProviderName of its charges.", required=True),
+        Field("billing_account_id", TEXT, "BillingAccountId of its charges, kept as text.", required=True),
+        Field("month", DAY, "First day of the billing month.", required=True),
+        Field("amount", MONEY, "What it asks for.", "currency", required=True),
+        Field("currency", TEXT, "ISO 4217.", required=True),
+        Field("issued_on", DAY, "Date of the invoice."),
+        BATCH,
+        ROW,
+    ),
+)
+
+PRICE_LIST = Table(
+    "price_list",
+    "one row per SKU of a provider's price list and the time it holds",
+    (
+        Field("provider_name", TEXT, "ProviderName of its charges.", required=True),
+        Field("sku", TEXT, "SkuPriceId or SkuId of the bill, or the SKU that an inventory names.", required=True),
+        Field("service_name", TEXT, "ServiceName of its charges."),
+        Field("unit", TEXT, "PricingUnit.", required=True),
+        Field("currency", TEXT, "ISO 4217.", required=True),
+        Field("list_price", MONEY, "Public price of a unit.", "currency"),
+        Field("contracted_price", MONEY, "Negotiated price of a unit.", "currency"),
+        Field("valid_from", DAY, "First day it holds; open where empty."),
+        Field("valid_to", DAY, "First day it no longer holds; open where empty."),
+        BATCH,
+        ROW,
+    ),
+)
+
+MONTH_CLOSE = Table(
+    "month_close",
+    "one row per act of a monthly close: a person prepared a month, or signed it off",
+    (
+        Field("act", TEXT, "prepared or signed off."),
+        Field("month", DAY, "First day of the billing month."),
+        Field("person", TEXT, "Who."),
+        Field("acted_at", TIME, "When.", "UTC"),
+        Field("store_version", COUNT, "The version whose figures were looked at."),
+        Field("ledger_head", TEXT, "entry_hash of the ledger's head at that version."),
+        Field("grand_total", MONEY, "EffectiveCost of the month as the pages showed it.", "currency"),
+        Field("currency", TEXT, "Currency of grand_total."),
+        Field("totals", TEXT, "BilledCost by account: files, store, invoice, what was open; JSON."),
+        Field("differences", COUNT, "Accounts that did not agree."),
+        Field("reason", TEXT, "Why differences were accepted."),
+        BATCH,
+    ),
+)
+
 STATE_RUN = Table(
     "state_run",
     "derived: one unbroken run of equal observations of a resource, as one derivation made it",
@@ -347,7 +402,7 @@ DERIVATION = Table(
 )
 
 #: reference data: the newest complete delivery of a file's kind is current
-REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE, TAG_RULE)
+REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE, TAG_RULE, INVOICE, PRICE_LIST)
 
 #: every table of the store
 TABLES: dict[str, Table] = {
@@ -361,6 +416,7 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         LEDGER,
         REPORT_RUN,
+        MONTH_CLOSE,
         STATE_RUN,
         DERIVATION,
         *REFERENCE_TABLES,

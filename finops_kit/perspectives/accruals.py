@@ -14,6 +14,7 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.tables import Row
 from finops_kit.value.accrual import accrue, with_items
+from finops_kit.value.catalogue import in_force
 from finops_kit.value.completeness import as_delivered, complete, delivery_day, month_completeness
 from finops_kit.value.lens import in_period, monthly_rates
 from finops_kit.value.reconciliation import in_currency, reconcile
@@ -110,12 +111,11 @@ class Accruals:
     def _lines(self, month: date, until: date) -> Table:
         basis = self.basis
         end = next_month(month)
-        lines = accrue(self.items, self.states, str(month), str(end), str(until), self._price_list())
+        lines = accrue(
+            self.items, self.states, str(month), str(end), str(until), in_force(basis.table("price_list"), str(month))
+        )
         rates = monthly_rates(basis.table("exchange_rate"), basis.currency)
         return basis.keep(f"accrual_{month:%Y%m}_{until:%Y%m%d}", in_currency(lines, rates, str(month), basis.currency))
-
-    def _price_list(self) -> Table | None:
-        return None
 
     def billed(self, month: date) -> Table:
         """The bill of a month as price items."""

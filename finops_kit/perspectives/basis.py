@@ -35,7 +35,7 @@ CUBE_DIMENSIONS = (
 #: the tables that are small enough to be copied beside the lens
 LOCAL = (
     "asset", "budget", "business_metric", "cmdb_item", "contract", "current_delivery", "delivery", "exchange_rate",
-    "ledger", "tag_rule",
+    "invoice", "ledger", "month_close", "price_list", "tag_rule",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from finops_kit.perspectives.accrual_tables import (
     reconciliation_steps,
 )
 from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.closing import close_figure, closes_table
 from finops_kit.perspectives.cost import (
     LABELS,
     breakdown,
@@ -49,6 +50,7 @@ def read(basis: Basis) -> Reading:
         _utilisation_figure(use),
         _coverage_figure(basis),
         _reconciled_figure(basis),
+        close_figure(basis),
         _double_run_figure(basis),
     )
     tables = (
@@ -66,6 +68,7 @@ def read(basis: Basis) -> Reading:
         _adjustments(basis),
         deliveries_table(basis),
         reconciliation_table(basis),
+        closes_table(basis),
         *home_tables(basis),
     )
     return page(

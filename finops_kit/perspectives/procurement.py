@@ -12,6 +12,7 @@ from finops_kit.perspectives.cost import LABELS, breakdown, no_charges, share, t
 from finops_kit.perspectives.finance import commitment_rows
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
+from finops_kit.perspectives.price_tables import changes_table, history_table, new_sku_figure
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, percent
@@ -54,6 +55,7 @@ def read(basis: Basis) -> Reading:
             f"By {DRIFT_PCT:.0f} % or more since they were last bought.", status="watch" if rising else "good",
             why_missing="" if basis.totals["charges"] else no_charges(basis),
         ),
+        new_sku_figure(basis),
         Figure(
             "concentration", "Largest provider", None if largest is None else 100 * largest, "%",
             f"{providers.frame['provider'].iloc[0]} of {count(len(providers.frame), 'provider')}."
@@ -64,7 +66,7 @@ def read(basis: Basis) -> Reading:
     )  # fmt: skip
     tables = (
         providers, _contracts_table(basis, contracts), _negotiated_table(basis, listed), _drift_table(basis, drift),
-        _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
+        changes_table(basis), history_table(basis), _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
     )  # fmt: skip
     return page(basis, "procurement", _answer(basis, soon, rate, rising, largest), figures, tables, "cost_by_provider")
 

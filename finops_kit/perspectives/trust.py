@@ -68,7 +68,7 @@ def quarantine_table(basis: Basis) -> ResultTable:
 
 def deliveries_table(basis: Basis) -> ResultTable:
     """Deliveries of the period's bills: what came, and whether the newest says something else than the one before."""
-    rows = basis.once("deliveries", _deliveries)
+    rows = delivery_totals(basis)
     return result(
         "deliveries", "Deliveries and restatements", "How often was a billing period delivered, and did it change?",
         rows,
@@ -80,6 +80,13 @@ def deliveries_table(basis: Basis) -> ResultTable:
                 "previous_total": "Total before", "current_total": "Current total", "restated_by": "Last change"},
         empty_because="No bill has been delivered.",
     )  # fmt: skip
+
+
+def delivery_totals(basis: Basis) -> list[Row]:
+    """Per source, billing account, billing month up to the period and currency: totals of its first, previous and
+    current delivery, and what the last one changed."""
+    found: list[Row] = basis.once("deliveries", _deliveries)
+    return found
 
 
 def _deliveries(basis: Basis) -> list[Row]:
@@ -168,6 +175,12 @@ def maturity_table(basis: Basis) -> ResultTable:
     )  # fmt: skip
 
 
+def reconciled_deliveries(basis: Basis) -> list[Row]:
+    """Per current delivery of the billing month: ``file_total`` and ``stored_total`` of BilledCost, exact."""
+    found: list[Row] = basis.once("reconciliation", _reconciled)
+    return found
+
+
 def _reconciled(basis: Basis) -> list[Row]:
     charge = basis.table("charge")
     month = ibis.literal(f"{basis.start} 00:00:00+00:00").cast("timestamp('UTC')")
@@ -202,7 +215,7 @@ def _reconciled(basis: Basis) -> list[Row]:
 
 def reconciliation_table(basis: Basis) -> ResultTable:
     """Per current delivery of the billing month: what the file said and what the store holds, to the last decimal."""
-    out = basis.once("reconciliation", _reconciled)
+    out = reconciled_deliveries(basis)
     return result(
         "reconciliation", "Reconciliation to the bill", "Does the store hold what the bills say?", out,
         ("source_file", "source_system", "billing_account_id", "BillingCurrency", "rows", "file_total", "stored_total",

@@ -91,6 +91,8 @@ _FORMATS = (
     Format("budgets", "budgets", "budget", _required("budget"), "budgets CSV"),
     Format("metrics", "metrics", "business_metric", _required("business_metric"), "business metrics CSV"),
     Format("contracts", "contracts", "contract", _required("contract"), "contracts CSV"),
+    Format("invoices", "invoices", "invoice", _required("invoice"), "invoice register CSV"),
+    Format("price-lists", "price-lists", "price_list", _required("price_list"), "price list CSV"),
     Format("exchange-rates", "exchange-rates", "exchange_rate", _required("exchange_rate"), "exchange rates CSV"),
     Format("tag-rules", "tag-rules", "tag_rule", (), "rules about tags, YAML"),
 )

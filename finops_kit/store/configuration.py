@@ -58,6 +58,7 @@ class StoreSettings:
     encrypted : whether data files are encrypted
     retention : years by table; see docs/ledger.md
     holds : legal holds
+    four_eyes : whether a month must be prepared by somebody else than the one who signs it off
     """
 
     currency: str = DEFAULT_CURRENCY
@@ -66,6 +67,7 @@ class StoreSettings:
     encrypted: bool = False
     retention: dict[str, int] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
+    four_eyes: bool = False
 
 
 def read_settings(workspace: Workspace) -> StoreSettings:
@@ -91,6 +93,7 @@ def read_settings(workspace: Workspace) -> StoreSettings:
             encrypted=bool(known.get("encrypted", False)),
             retention={str(table): int(years) for table, years in known.get("retention", {}).items()},
             holds=tuple(_hold(entry) for entry in known.get("hold", [])),
+            four_eyes=bool(known.get("four_eyes", False)),
         )
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise UsageError(f"{path}: {error!s}. See docs/ledger.md for what may stand there.") from error

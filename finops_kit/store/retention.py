@@ -26,7 +26,8 @@ from finops_kit.store.reader import Reader
 CLASSES = {"books": 10, "vouchers": 8, "letters": 6}
 #: the class of each table where workspace.toml says nothing: what leads to a figure is a book, a bill is a voucher
 TABLE_CLASSES = {
-    "charge": "vouchers", "quarantine": "vouchers", "contract": "letters", "business_metric": "letters",
+    "charge": "vouchers", "quarantine": "vouchers", "invoice": "vouchers", "contract": "letters",
+    "business_metric": "letters",
 }  # fmt: skip
 
 

@@ -46,3 +46,75 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
     )
     rows = rows.mutate(change=change)
     return rows.filter(rows.change.notnull()).drop("first_month", "list_pct")
+
+
+def in_force(price_list: Table, day: str) -> Table:
+    """The prices of a price list that hold on a day, one per SKU and unit.
+
+    Returns
+    -------
+    one row per provider, sku, unit and currency: ``service``, ``list_price``, ``contracted_price``, ``unit_price`` (the
+    contracted one where there is one; currency a unit), ``valid_from``. Where several hold the one that began last
+    stands.
+    """
+    on = ibis.date(day)
+    rows = price_list.filter(
+        (price_list.valid_from.isnull() | (price_list.valid_from <= on))
+        & (price_list.valid_to.isnull() | (price_list.valid_to > on))
+    )
+    place = ibis.row_number().over(
+        group_by=["provider_name", "sku", "unit", "currency"],
+        order_by=[ibis.desc(rows.valid_from.fill_null(ibis.date("0001-01-01"))), ibis.desc("batch_id"), "source_row"],
+    )
+    rows = rows.mutate(place=place)
+    return rows.filter(rows.place == 0).select(
+        "sku", "unit", "currency", "list_price", "contracted_price", "valid_from", provider="provider_name",
+        service="service_name", unit_price=ibis.coalesce(rows.contracted_price, rows.list_price),
+    )  # fmt: skip
+
+
+def price_history(prices: Table, offers: Table, month: str, months: int = 12) -> Table:
+    """List and negotiated price of each SKU over time, and what the price list of the month says it should be.
+
+    Parameters
+    ----------
+    prices : see :func:`finops_kit.value.prices.unit_prices`
+    offers : see :func:`in_force`
+    month : first day of the newest month
+    months : how far back
+
+    Returns
+    -------
+    one row per price item billed in the month: ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit),
+    ``first_price`` and ``first_month`` of the time looked at, ``changes`` (months in which the contracted price moved),
+    ``moved_pct`` since ``first_month``, ``offered_price`` (null without a price list), ``above_offer_pct``,
+    ``quantity``, ``EffectiveCost``
+    """
+    since = ibis.date(month) - ibis.interval(months=months - 1)
+    rows = prices.filter((prices.month <= ibis.date(month)) & (prices.month >= since))
+    line = ibis.window(group_by=list(PRICE_ITEM), order_by=rows.month)
+    before = rows.contracted_price.lag().over(line)
+    moved = ((rows.contracted_price - before).abs() > 0.0005 * before.abs()).fill_null(False)
+    rows = rows.mutate(moved=moved.cast("int64"))
+    whole = ibis.window(group_by=list(PRICE_ITEM))
+    rows = rows.mutate(
+        changes=rows.moved.sum().over(whole),
+        first_month=rows.month.min().over(whole),
+        first_price=rows.contracted_price.first().over(
+            ibis.window(group_by=list(PRICE_ITEM), order_by=rows.month, preceding=None, following=None)
+        ),
+    )
+    now = rows.filter(rows.month == ibis.date(month)).drop("moved")
+    said = offers.select(
+        offer_provider="provider", offer_sku="sku", offer_unit="unit", offer_currency="currency",
+        offered_price=offers.unit_price.cast("float64"),
+    )  # fmt: skip
+    now = now.left_join(
+        said,
+        [now.provider == said.offer_provider, now.sku == said.offer_sku, now.PricingUnit == said.offer_unit,
+         now.BillingCurrency == said.offer_currency],
+    ).drop("offer_provider", "offer_sku", "offer_unit", "offer_currency")  # fmt: skip
+    return now.mutate(
+        moved_pct=100 * (now.contracted_price - now.first_price) / now.first_price.nullif(0),
+        above_offer_pct=100 * (now.contracted_price - now.offered_price) / now.offered_price.nullif(0),
+    )

@@ -140,3 +140,18 @@ def test_trace_adds_up_to_the_figure(filled) -> None:
     page = as_json(filled("trace", "finance.grand_total", "--period", "2026-03", "--json"))
     assert Decimal(page["total"]) == 5 == Decimal(page["figure"])
     assert filled("trace", "finanse.total").exit_code == 2
+
+
+def test_close_checks_a_month_signs_it_off_and_lists_it(filled) -> None:
+    checked = json.loads(filled("close", "--period", "2026-03", "--json").stdout)
+    assert (checked["open"], checked["grand_total"], checked["with_register"]) == (
+        0,
+        "5.000000000000000000000000",
+        False,
+    )
+    wrong = filled("close", "--accept-difference", "why")
+    assert wrong.exit_code == 2 and "needs --sign-off" in wrong.stderr
+    signed = filled("close", "--period", "2026-03", "--sign-off", "B. Head")
+    assert signed.exit_code == 0 and "signed off by B. Head at store version" in signed.stdout
+    listed = filled("close", "--list")
+    assert "1 month closed, none changed since." in listed.stdout and "unchanged" in listed.stdout

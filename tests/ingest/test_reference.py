@@ -35,6 +35,12 @@ from finops_kit.ingest import ingest_paths
         ("cmdb", "ci_id,ci_class,service_id,cost_centre,valid_from,valid_to\nC1,service,shop,0042,2026-01-01,\n",
          "SELECT ci_id, service_id, cost_center, valid_from, valid_to FROM cmdb_item",
          ("C1", "shop", "0042", date(2026, 1, 1), None)),
+        ("invoices", "invoice_id,provider,billing_account_id,month,amount,currency\n0001,AWS,0012,2026-08,12.34,USD\n",
+         "SELECT invoice_id, provider_name, billing_account_id, month, amount, currency FROM invoice",
+         ("0001", "AWS", "0012", date(2026, 8, 1), Decimal("12.34"), "USD")),
+        ("price-lists", "provider,sku,unit,currency,list_price,valid_from\nAWS,m6i.large,Hours,USD,0.115,2026-01-01\n",
+         "SELECT provider_name, sku, unit, list_price, contracted_price, valid_from FROM price_list",
+         ("AWS", "m6i.large", "Hours", Decimal("0.115"), None, date(2026, 1, 1))),
     ],
 )  # fmt: skip
 def test_each_table_by_its_header(store, write, known, text, query, expected):

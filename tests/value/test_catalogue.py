@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from finops_kit.value.catalogue import catalogue_changes
+from finops_kit.value.catalogue import catalogue_changes, in_force, price_history
 from finops_kit.value.prices import unit_prices
 
 
@@ -42,3 +42,25 @@ def test_what_is_new_or_another_price(db, prices):
 
 def test_nothing_is_new_in_the_first_month(db, prices):
     assert db.to_pyarrow(catalogue_changes(prices, "2025-01-01")).num_rows == 0
+
+
+def test_each_price_over_time_against_the_price_list_that_holds(db, table, prices):
+    def offer(sku, price, since, until=None, listed=None):
+        return {
+            "provider_name": "AWS", "sku": sku, "unit": "Hour", "currency": "EUR", "contracted_price": price,
+            "list_price": listed, "valid_from": since, "valid_to": until, "batch_id": "b", "source_row": 1,
+        }  # fmt: skip
+
+    offers = table("price_list", [
+        offer("dearer", 2, date(2024, 1, 1)), offer("dearer", "2.5", date(2025, 3, 1)),
+        offer("dearer", 9, date(2025, 4, 1)), offer("steady", 1, date(2024, 1, 1), date(2025, 3, 1)),
+        offer("listed", None, None, None, 2),
+    ])  # fmt: skip
+    history = price_history(prices, in_force(offers, "2025-03-01"), "2025-03-01")
+    rows = {row["sku"]: row for row in db.to_pyarrow(history).to_pylist()}
+    assert set(rows) == {"gone and back", "steady", "dearer", "listed", "new", "a hair"}
+    dearer = rows["dearer"]
+    assert (dearer["first_price"], dearer["changes"], str(dearer["first_month"])[:10]) == (2, 1, "2025-02-01")
+    assert (dearer["moved_pct"], dearer["offered_price"], dearer["above_offer_pct"]) == pytest.approx((50, 2.5, 20))
+    assert rows["steady"]["offered_price"] is None and rows["steady"]["changes"] == 0
+    assert rows["listed"]["above_offer_pct"] == 0
