@@ -1,7 +1,7 @@
-"""What each bill cannot say: FOCUS columns and rules that a source leaves open, declared once.
+"""How each bill becomes FOCUS, for people, and beside it what it cannot say (``fields.gaps``).
 
 The page ``docs/sources.md`` is written from this table (``python -m finops_kit.normalize.gaps``), and a test holds
-the page to it. A rule is named as FOCUS' rule model 1.2 names it.
+the page to it.
 """
 
 # ruff: noqa: E501 - a table of sentences
@@ -9,23 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Gap:
-    """Something that a source cannot fill.
-
-    Attributes
-    ----------
-    column : the FOCUS column
-    why : in a sentence
-    instead : what stands there
-    rules : the rules of FOCUS' rule model that its rows may fail
-    """
-
-    column: str
-    why: str
-    instead: str
-    rules: tuple[str, ...] = ()
+from finops_kit.fields.gaps import GAPS, Gap
 
 
 @dataclass(frozen=True)
@@ -57,18 +41,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("every FOCUS column", "the column of that name; other columns are kept in x_Columns"),
             ("ProviderName", "ServiceProviderName where 1.4 has no ProviderName"),
         ),
-        (
-            Gap("InvoiceId, PricingCurrency, SkuMeter, SkuPriceDetails, ...", "versions 1.0 and 1.1 do not have them",
-                "null, or Microsoft's x_ column of that name"),
-            Gap("ServiceName", "AWS' exports put one service (EC2) into two categories, Compute and Storage",
-                "as it stands",
-                ("ServiceName-C-000-M", "ServiceName-C-004-C", "ServiceName-C-005-C", "ServiceName-C-007-C",
-                 "ServiceName-C-008-C")),
-            Gap("PricingUnit", "providers write units in words of their own: `GiB/Second-Months`, `Gigabyte Per Hour`",
-                "as it stands", ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
-            Gap("ContractedCost", "Oracle's exports and Alibaba's preview leave it empty",
-                "null; in exports BilledCost, or ListCost where a commitment pays"),
-        ),
+        GAPS["focus"],
     ),
     Mapping(
         ("aws-cur", "aws-cur-2.0"),
@@ -86,19 +59,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("SubAccountId", "lineItem/UsageAccountId"),
             ("Tags", "resourceTags/*, or the map resource_tags; `aws:` stays before AWS' own keys"),
         ),
-        (
-            Gap("BillingAccountName, SubAccountName", "the legacy report has account ids only", "null"),
-            Gap(
-                "EffectiveCost of other purchases",
-                "support, marketplace and one-time fees cover no later charge; the rule model asks for 0 on every Purchase",
-                "BilledCost, so that no cost is lost",
-                ("EffectiveCost-C-005-C",),
-            ),
-            Gap("CommitmentDiscountName", "the report has ARNs only", "null"),
-            Gap("CapacityReservationId", "the report names capacity reservations in usage types only", "null"),
-            Gap("ContractedCost of savings plans", "negotiated prices stand in discount lines of their own", "BilledCost"),
-            Gap("SkuPriceDetails", "product columns differ by service", "null; product/* is kept in x_Columns"),
-        ),
+        GAPS["aws-cur"],
     ),
     Mapping(
         ("azure-actual", "azure-amortized"),
@@ -118,27 +79,7 @@ MAPPINGS: tuple[Mapping, ...] = (
              "for `10K`, `Units/Month` for `1/Month`"),
             ("CommitmentDiscountId", "benefitId, else ReservationId"),
         ),
-        (
-            Gap(
-                "EffectiveCost of other purchases",
-                "marketplace purchases and refunds of usage cover no later charge; the rule model asks for 0 on every "
-                "Purchase",
-                "the cost, so that none is lost",
-                ("EffectiveCost-C-005-C",),
-            ),
-            Gap("EffectiveCost of covered usage", "actual costs have nothing on usage that a commitment covers; its cost "
-                "is in the amortised data set alone",
-                "the amortised cost, where that data set is delivered as well and says the same of everything else that "
-                "day and subscription; else 0"),
-            Gap("PricingUnit", "FOCUS has no unit for a block of a rate: `100 GB/Month`", "UnitOfMeasure",
-                ("PricingUnit-C-000-M", "PricingUnit-C-003-O")),
-            Gap("InvoiceIssuerName", "a partner bills the row, which FOCUS takes for a third party's invoice",
-                "PartnerName", ("BilledCost-C-000-M", "BilledCost-C-005-C")),
-            Gap("InvoiceId", "enterprise agreements have none in the file", "null"),
-            Gap("SkuId, SkuPriceId", "enterprise agreements have no product id", "MeterId, PartNumber"),
-            Gap("BillingCurrency", "files of custom templates without a currency", "the file is refused"),
-            Gap("SkuPriceDetails", "AdditionalInfo is not in FOCUS' words", "null; kept in x_Columns"),
-        ),
+        GAPS["azure"],
     ),
     Mapping(
         ("gcp-billing",),
@@ -155,17 +96,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("CommitmentDiscountId", "subscription.instance_id, else the id or name of the first credit"),
             ("Tags", "labels; project and system labels stay in x_Columns"),
         ),
-        (
-            Gap("EffectiveCost of commitments", "the fee of a commitment is a row of usage, and credits take back what it "
-                "covers: the sum is right, the spread over hours is not", "BilledCost"),
-            Gap("InvoiceId", "the export has the invoice's month, not its number", "null"),
-            Gap("ListUnitPrice, ContractedUnitPrice", "standard exports have no prices", "null"),
-            Gap("SkuPriceId", "a price has no id of its own", "sku.id"),
-            Gap("BillingAccountName", "not in the export", "null"),
-            Gap("RegionName", "the export has the region's id only", "location.region"),
-            Gap("ServiceName", "names of marketplace services carry signs beyond ASCII (`Red Hat(R)`)", "as it stands",
-                ("ServiceName-C-000-M", "ServiceName-C-002-M")),
-        ),
+        GAPS["gcp"],
     ),
     Mapping(
         ("oci-cost",),
@@ -178,13 +109,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("ChargeClass", "Correction where lineItem/isCorrection is true"),
             ("Tags", "tags/*, without the prefix"),
         ),
-        (
-            Gap("ListCost, ListUnitPrice", "the report has the rate that was paid, not the listed one", "BilledCost, null"),
-            Gap("InvoiceId", "not in the report", "null"),
-            Gap("ChargeCategory", "purchases, credits and taxes are not in the report", "Usage throughout"),
-            Gap("ResourceName", "the report has OCIDs only", "null"),
-            Gap("RegionName", "the report has the region's id only", "product/region"),
-        ),
+        GAPS["oci"],
     ),
     Mapping(
         ("alibaba-bill",),
@@ -203,17 +128,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("BillingAccountId, SubAccountId", "AccountID; OwnerID, else BillAccountID"),
             ("Tags", "`key:team value:core; ...` or `team:core;...`"),
         ),
-        (
-            Gap("EffectiveCost of subscriptions", "an order is billed when it is placed; the bill does not spread it over "
-                "its term", "BilledCost, so that no cost is lost", ("EffectiveCost-C-005-C",)),
-            Gap("InvoiceId", "not in the bill", "null"),
-            Gap("Tax", "stands in the account's settlement, not on lines", "not there"),
-            Gap("ListUnitPrice, ContractedUnitPrice", "ListPrice is per ListPriceUnit, which is often not the unit of Usage",
-                "null; ListPrice is kept in x_Columns"),
-            Gap("CommitmentDiscountId", "what a savings plan or a resource package covers is a deduction without an id",
-                "null"),
-            Gap("BillingCycle, BillingDate", "named in UTC+8, with no time of day", "the same names in UTC"),
-        ),
+        GAPS["alibaba"],
     ),
 )  # fmt: skip
 

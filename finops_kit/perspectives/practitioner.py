@@ -18,6 +18,7 @@ from finops_kit.perspectives.operations import (
 )
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.sources import gaps_table
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.tagging import readiness_table, tag_conflicts_table, tagged_figure, tags_to_fix_table
 from finops_kit.perspectives.trust import (
@@ -82,6 +83,7 @@ def read(basis: Basis) -> Reading:
         quarantine_table(basis),
         deliveries_table(basis),
         reconciliation_table(basis),
+        gaps_table(basis),
         recommendations_table(basis),
         maturity_table(basis),
         _cadence_table(basis),

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finops_kit.errors import ReconciliationFailed, StoreMissing, UsageError, VersionUnknown
-from finops_kit.perspectives import PERSPECTIVES, read_perspective
+from finops_kit.fields.gaps import GAPS
+from finops_kit.perspectives import PERSPECTIVES, operations, read_perspective
+from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.tables import ensure_adds_up, result
 from finops_kit.settings import Workspace
+from finops_kit.store import open_reader
 from finops_kit.value.settle import to_cents
 
 MAIN = dict.fromkeys(PERSPECTIVES, "cost_by_service") | {"procurement": "cost_by_provider"}
@@ -57,6 +60,16 @@ def test_a_page_says_who_reads_it_and_what_is_not_theirs(readings, name):
     assert reading.period_start == date(2025, 3, 1) and any("April 2025" in note for note in reading.caveats)
 
 
+def test_the_practitioner_sees_what_the_bills_cannot_say(readings, house):
+    with open_reader(house) as reader:
+        held = {row[0] for row in reader.connection.execute("SELECT DISTINCT source_system FROM charge").fetchall()}
+    gaps = readings["practitioner"].tables["gaps"].frame
+    assert set(gaps["source_system"]) == held
+    for source in held & GAPS.keys():
+        assert list(gaps[gaps["source_system"] == source]["column"]) == [gap.column for gap in GAPS[source]]
+    assert all(gaps["why"]) and all(gaps["instead"])
+
+
 def test_engineering_finds_what_was_planted(readings):
     frame = readings["engineering"].tables["recommendations"].frame
     assert frame["resource_id"].tolist() == ["i-idle", "vol-old"]
@@ -66,6 +79,31 @@ def test_engineering_finds_what_was_planted(readings):
     assert (spike["service_id"], spike["root_id"], spike["starts_on"]) == ("shop", "vm-shop", date(2025, 3, 12))
     cluster = readings["engineering"].tables["kubernetes"].frame
     assert cluster["namespace"].tolist() == ["idle", "shop"]
+
+
+def test_the_cost_of_a_node_is_what_namespaces_and_idle_carry_to_the_cent(house):
+    node = "projects/p/zones/z/instances/n-1"
+    seen = f"""
+        SELECT id || day AS snapshot_id, id AS resource_id, name AS resource_name, 'kubernetes' AS source_system,
+            day::TIMESTAMPTZ AS observed_at, 'present' AS presence, kind, cluster, namespace, 'Running' AS power_state,
+            NULL::VARCHAR AS owner_id, cpu AS vcpu, used AS usage_vcpu, mem AS memory_gib, attributes, 1 AS source_row
+        FROM (VALUES
+            ('n-a', 'ip-1', 'node', 'k2', NULL, 4, NULL, 8, '{{"providerID": "aws:///eu-1a/i-idle"}}'),
+            ('p-1', 'p-1', 'pod', 'k2', 'a', 1, NULL, 2, '{{}}'), ('p-2', 'p-2', 'pod', 'k2', 'b', 1, 2, 0, '{{}}'),
+            ('{node}', 'vm-shop', 'node', 'k3', NULL, 4, NULL, 8, '{{}}')
+        ) x(id, name, kind, cluster, namespace, cpu, used, mem, attributes), range(DATE '2025-03-03', DATE '2025-03-05',
+            INTERVAL 1 DAY) d(day)"""
+    with open_reader(house) as reader:
+        basis = Basis(reader, "2025-03")
+        table = basis.keep("seen_nodes", basis.reader.backend.sql(seen))
+        rows = {(row["cluster"], row["namespace"]): row for row in operations.share_nodes(basis, table)}
+    # k2: one machine of 4 vCPU and 8 GiB at 7.70 USD a day; a asks for 1 and 2 (25 %, 25 %), b uses 2 and asks for 0
+    whole = Decimal("7.70") * 31 * Decimal("0.92")
+    cost = {key: row["EffectiveCost"] for key, row in rows.items() if key[0] == "k2"}
+    assert sum(cost.values()) == whole
+    assert cost == {("k2", "a"): whole / 4, ("k2", "b"): whole / 4, ("k2", "idle"): whole / 2}
+    # k3: no pods were delivered, so the machine is shown whole
+    assert rows["k3", operations.NO_PODS]["EffectiveCost"] == (Decimal(100) * 31 + 1800) * Decimal("0.92")
 
 
 def test_product_knows_cost_per_order_and_margin(readings):
