@@ -6,8 +6,9 @@ import contextlib
 import functools
 import json
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,26 @@ def finops_command(name: str, *, epilog: str, reports: bool = True, **settings: 
         return click.command(name, epilog=epilog, context_settings=context, **settings)(wrapped)
 
     return decorate
+
+
+@contextlib.contextmanager
+def until_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets, for work that ends by itself; a second SIGINT breaks it off."""
+    import signal
+
+    stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def print_json(value: Any) -> None:

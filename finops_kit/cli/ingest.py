@@ -22,11 +22,12 @@ Examples:
   finops ingest 's3://bills/cur/**/*.csv.gz'      object storage: s3://, az://, gs:// (docs/live.md)
   az graph query -q Resources | finops ingest -   what comes in on stdin
   finops ingest --json bill.csv                   the result for a program
+  finops ingest --follow exports/                 take in what comes, until Ctrl-C
 
 \b
 Formats: focus-1.0 to focus-1.4, aws-cur, kubernetes (kubectl get ... -o json), rvtools, aws-inventory
   (describe-* JSON), azure-inventory, gcp-inventory, servicenow, inventory, cmdb, assets, budgets,
-  metrics, contracts, exchange-rates, tag-rules (docs/tags.md).
+  metrics, contracts, exchange-rates, invoices, price-lists, tag-rules (docs/tags.md).
 
 \b
 Exit codes: 0 nothing was refused, 3 a file was refused (the others are stored). In a folder, a file of no known
@@ -43,9 +44,13 @@ REFUSALS_SHOWN = 20
 @click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
 @click.option("--mapping", metavar="FILE", help="A YAML file that says what the columns mean.")
 @click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
+@click.option("--follow", "watching", is_flag=True, help="Watch folders and take in what comes, until stopped.")
+@click.option("--interval", type=float, default=5.0, show_default=True, metavar="SECONDS",
+              help="With --follow: the time between two looks.")  # fmt: skip
 def command(
-    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None
-) -> int:
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
+    watching: bool, interval: float,
+) -> int:  # fmt: skip
     """Take bills, inventories and business figures into the store.
 
     Each file is one batch: stored whole with its ledger entry, or refused with a sentence and the store as it
@@ -56,6 +61,8 @@ def command(
     from finops_kit.ingest import ingest_paths
 
     _check_format(format_name)
+    if watching:
+        return _follow(setting, paths, format_name, mapping, actor, interval)
     with Progress("", setting) as tell:
         report = ingest_paths(
             setting.workspace, list(paths), format=format_name, mapping=mapping, actor=actor, progress=tell
@@ -66,6 +73,34 @@ def command(
         show(report)
     tell_refusals(report)
     return 3 if report.refused else 0
+
+
+def _follow(
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
+    interval: float,
+) -> int:  # fmt: skip
+    """Watch until a signal; the file under way is finished, a second signal breaks it off."""
+    import json
+
+    from finops_kit.cli.common import until_signal
+    from finops_kit.ingest.follow import follow
+    from finops_kit.ingest.report import FileReport
+
+    def tell(one: FileReport) -> None:
+        if setting.json:
+            click.echo(json.dumps(one.as_dict(), ensure_ascii=False))
+        elif one.status == "refused":
+            click.echo(f"{'Error' if one.format or not one.walked else 'Passed over'}: {one.reason}", err=True)
+        else:
+            rows = f"{one.rows_stored:,} rows stored, {one.rows_quarantined:,} quarantined"
+            click.echo(f"{one.status}  {one.path}  {rows if one.status == 'stored' else one.reason}")
+
+    with until_signal() as stop:
+        if not setting.quiet:
+            click.echo(f"Watching {', '.join(paths)}; Ctrl-C stops.", err=True)
+        said = {"format": format_name, "mapping": mapping, "actor": actor}
+        follow(setting.workspace, paths, tell, stop, interval=interval, **said)
+    return 0
 
 
 def _check_format(name: str | None) -> None:

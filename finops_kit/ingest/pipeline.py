@@ -66,6 +66,8 @@ def ingest_paths(
     actor: str | None = None,
     progress: Progress | None = None,
     replaying: tuple[str, dict[str, Any]] | None = None,
+    tell: Callable[[FileReport], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> IngestReport:
     """Take files in: each becomes one batch, is found unchanged, or is refused in one sentence.
 
@@ -77,6 +79,8 @@ def ingest_paths(
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
+    tell : called with what became of each file, as soon as that is known
+    should_stop : asked before each file, or the parts of one report; what is left then is not in the report
 
     Returns
     -------
@@ -102,19 +106,25 @@ def ingest_paths(
                 found.append((name, [_renamed(one, replaying) for one in located], ""))
             except SourceRefused as error:
                 found.append((name, [], str(error)))
+                if tell is not None:
+                    tell(FileReport(name, status=REFUSED, reason=str(error)))
         prepare(writer.connection)
         writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
         for group in group_reports([one for _, files, _ in found for one in files]):
+            if should_stop is not None and should_stop():
+                break
             ingested = _ingest_group(writer, group, said or format, actor, progress, replaying)
             for one, outcome in zip(group, ingested, strict=True):
                 done[id(one)] = outcome
+                if tell is not None:
+                    tell(outcome)
         version = writer.version()
     reports: list[FileReport] = []
     for name, files, refusal in found:
         if refusal:
             reports.append(FileReport(name, status=REFUSED, reason=refusal))
         else:
-            reports.extend(_of_one_path(name, [done[id(one)] for one in files]))
+            reports.extend(_of_one_path(name, [done[id(one)] for one in files if id(one) in done]))
     return IngestReport(reports, version)
 
 
@@ -125,7 +135,7 @@ def _renamed(one: Located, replaying: tuple[str, dict[str, Any]] | None) -> Loca
 
 def _of_one_path(name: str, reports: list[FileReport]) -> list[FileReport]:
     """The reports of one PATH; a directory in which nothing is in a known format is refused as a whole."""
-    if all(one.walked and one.status == REFUSED and not one.format for one in reports):
+    if reports and all(one.walked and one.status == REFUSED and not one.format for one in reports):
         reason = f"{name} holds no file in a known format ({len(reports)} looked at). {reports[0].reason}"
         return [FileReport(name, status=REFUSED, reason=reason)]
     return reports
