@@ -1,4 +1,9 @@
-"""What a writer knows of the ledger: read once, kept up as it appends, read again when somebody else appended."""
+"""What a writer knows of the ledger: asked as needed, kept up as it appends, forgotten when another did.
+
+A ledger has one small data file per batch. Asking it anew for every file of a long ingest would cost more than the
+ingest, and reading the whole of it for one file more than that file. So the first few questions are asked one by one,
+which the lake answers from the one data file whose statistics fit, and only then the ledger is read whole.
+"""
 
 from __future__ import annotations
 
@@ -13,41 +18,67 @@ _COLUMNS = (
     "entry", "batch_id", "kind", "source_file", "source_hash", "format", "rows_read", "rows_stored",
     "rows_quarantined", "control_totals", "recorded_at", "entry_hash",
 )  # fmt: skip
+#: so many contents are looked for one by one before all entries are read
+ONE_BY_ONE = 4
 
 
 class KnownEntries:
-    """The ledger's entries by content, and the newest of them, as of one store version.
-
-    A ledger has one small data file per batch; asking it anew for every file of a long ingest would cost more
-    than the ingest.
-    """
+    """The ledger's entries by content, and the newest of them, as of one store version."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._version: int | None = None
-        self._by_content: dict[tuple[str, str], dict[str, Any]] = {}
-        self.newest: dict[str, Any] | None = None
+        self._forget(None)
 
     def at(self, version: int) -> KnownEntries:
-        """These entries as of ``version``: read again if the store has moved on without this writer."""
+        """These entries as of ``version``: what is known is forgotten if the store has moved on without this writer."""
         if version != self._version:
-            self._by_content.clear()
-            self.newest = None
-            found = self._connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM {LAKE}.ledger ORDER BY entry")
-            for row in found.fetchall():
-                self._keep(dict(zip(_COLUMNS, row, strict=True)))
-            self._version = version
+            self._forget(version)
         return self
 
     def append(self, entry: dict[str, Any], version: int) -> None:
         """Add the entry that this writer has just committed as ``version``."""
-        self._keep({name: entry[name] for name in _COLUMNS})
-        self._version = version
+        added = {name: entry[name] for name in _COLUMNS}
+        key = (added["source_hash"], added["kind"])
+        if self._by_content.get(key) is None:
+            self._by_content[key] = added
+        self._newest, self._version = added, version
+
+    @property
+    def newest(self) -> dict[str, Any] | None:
+        """The newest entry; None while there is none."""
+        if self._newest is None:
+            row = self._connection.execute(f"SELECT max(entry) FROM {LAKE}.ledger").fetchone()
+            if row and row[0] is not None:
+                self._newest = next(iter(self._read("entry = ?", [row[0]])), None)
+        return self._newest
 
     def find(self, source_hash: str, kind: str) -> dict[str, Any] | None:
         """The first entry of that kind with that content."""
-        return self._by_content.get((source_hash, kind))
+        key = (source_hash, kind)
+        if key not in self._by_content and not self._whole:
+            self._asked += 1
+            if self._asked > ONE_BY_ONE:
+                self._read_whole()
+            else:
+                found = self._read("source_hash = ? AND kind = ?", [source_hash, kind])
+                self._by_content[key] = found[0] if found else None
+        return self._by_content.get(key)
 
-    def _keep(self, entry: dict[str, Any]) -> None:
-        self._by_content.setdefault((entry["source_hash"], entry["kind"]), entry)
-        self.newest = entry
+    def _forget(self, version: int | None) -> None:
+        self._version = version
+        self._by_content: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._newest: dict[str, Any] | None = None
+        self._whole = False
+        self._asked = 0
+
+    def _read_whole(self) -> None:
+        entries = self._read("true", [])
+        self._by_content = {(entry["source_hash"], entry["kind"]): entry for entry in reversed(entries)}
+        self._newest = entries[-1] if entries else None
+        self._whole = True
+
+    def _read(self, condition: str, values: list[Any]) -> list[dict[str, Any]]:
+        found = self._connection.execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM {LAKE}.ledger WHERE {condition} ORDER BY entry", values
+        )
+        return [dict(zip(_COLUMNS, row, strict=True)) for row in found.fetchall()]

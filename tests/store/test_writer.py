@@ -11,7 +11,8 @@ import pytest
 
 from finops_kit.errors import ReconciliationFailed, StoreBusy, StoreMissing, UsageError, VersionUnknown
 from finops_kit.settings import Workspace
-from finops_kit.store import create_store, open_reader, open_writer
+from finops_kit.store import Writer, create_store, open_reader, open_writer
+from finops_kit.store import known as known_entries
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash
 from finops_kit.store.lock import writer_lock
 
@@ -198,3 +199,25 @@ def test_making_a_store_twice_keeps_it(store: Workspace) -> None:
     add_budget(store, 1)
     assert create_store(store) is False
     assert amounts(store) == [Decimal(1)]
+
+
+def test_a_long_ledger_is_read_whole_only_for_many_files(store: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def append(writer: Writer, content: str) -> None:
+        with writer.batch(kind="ingest", format="budgets", source_hash=content) as batch:
+            batch.rows_read = batch.insert("budget", BUDGET.format(amount=1))
+
+    with open_writer(store) as first, open_writer(store) as second:
+        assert first.head() is None and first.seen("a" * 64) is None
+        for content in "aba":
+            append(second, content * 64)
+        # the second has appended without the first: what the first knew is forgotten
+        assert first.head()["entry"] == 3
+        assert first.seen("a" * 64)["entry"] == 1 and first.seen("b" * 64)["entry"] == 2
+        whole: list[int] = []
+        monkeypatch.setattr(known_entries.KnownEntries, "_read_whole", lambda self: whole.append(1))
+        assert [first.seen(content * 64) for content in "cd"] == [None, None] and not whole
+        monkeypatch.undo()
+        assert first.seen("e" * 64) is None  # by now the whole ledger is read ...
+        append(first, "f" * 64)  # ... and kept up
+        assert (first.head()["entry"], first.seen("f" * 64)["entry"], first.seen("a" * 64)["entry"]) == (4, 4, 1)
+        assert second.head()["entry"] == 4 and second.seen("f" * 64)["entry"] == 4
