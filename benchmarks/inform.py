@@ -1,18 +1,22 @@
 """The inform layer against its floor: the same question to the same rows as one bare Parquet file, in the same run.
 
-usage: python benchmarks/inform.py [--resources N] [--looks N] [--charges N] [--appends N]
+usage: python benchmarks/inform.py [--resources N] [--looks N] [--charges N] [--appends N] [--links-only]
 
 A store of its own is made: ``looks`` looks at ``resources`` resources, a tenth of which change between two looks,
-then ``appends`` batches of 100 observations, then ``charges`` daily charges. The defaults are 50,000 x 20 = 1 million
-snapshots and 1 million charges; ``--charges 10000000`` is the long form.
+then ``appends`` batches of 100 observations, alone and with four readers at work, then ``charges`` daily charges. The
+defaults are 50,000 x 20 = 1 million snapshots and 1 million charges; ``--charges 10000000 --links-only`` is the long
+form of linking, each side in a process of its own with its own peak of memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -69,6 +73,40 @@ EVENTS = (
 )
 
 
+#: asks one question of a store a few times in a process of its own; prints the median seconds and the peak of memory
+ASK = """
+import json, resource, statistics, sys, time
+from pathlib import Path
+from finops_kit.settings import Workspace
+from finops_kit.store import open_reader
+with open_reader(Workspace(Path(sys.argv[1]))) as reader:
+    taken = []
+    for _ in range(int(sys.argv[3])):
+        started = time.perf_counter()
+        reader.connection.execute(sys.argv[2]).fetchall()
+        taken.append(time.perf_counter() - started)
+print(json.dumps([statistics.median(taken), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+#: a reader at work: the estate at an instant, again and again, from a fresh connection every ten times
+READ = """
+import sys
+from pathlib import Path
+from finops_kit.settings import Workspace
+from finops_kit.store import open_reader
+while True:
+    with open_reader(Workspace(Path(sys.argv[1]))) as reader:
+        for _ in range(10):
+            reader.connection.execute(sys.argv[2]).fetchall()
+"""
+
+
+def ask(place: Workspace, sql: str, runs: int) -> tuple[float, float]:
+    """Median seconds of a statement in a process of its own, and that process's peak memory in MB."""
+    command = [sys.executable, "-c", ASK, str(place.root), sql, str(runs)]
+    seconds, peak = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(seconds), float(peak)
+
+
 def best(work: Callable[[], Any], runs: int = 5) -> float:
     """The median of a few runs, in seconds."""
     taken = []
@@ -77,6 +115,11 @@ def best(work: Callable[[], Any], runs: int = 5) -> float:
         work()
         taken.append(time.perf_counter() - started)
     return statistics.median(taken)
+
+
+def asked(connection: duckdb.DuckDBPyConnection, sql: str) -> float:
+    """The median seconds of a question."""
+    return best(lambda: connection.execute(sql).fetchall())
 
 
 class Derivation:
@@ -100,8 +143,8 @@ class Derivation:
 
 def observe(
     place: Workspace, resources: int, first: int, last: int, salt: int = 0, shift: str = "INTERVAL 0 HOUR"
-) -> float:
-    """One batch of looks; returns its seconds."""
+) -> tuple[float, int]:
+    """One batch of looks; returns its seconds and the version that it made."""
     values = {"resources": resources, "first": first, "last": last, "salt": salt, "shift": shift}
     with open_writer(place) as to:
         started = time.perf_counter()
@@ -109,7 +152,7 @@ def observe(
             batch.rows_read = batch.insert("resource_snapshot", SNAPSHOTS.format(**values))
             if not salt:
                 batch.insert("observation_scope", LOOKS.format(**values))
-        return time.perf_counter() - started
+        return time.perf_counter() - started, int(batch.version or 0)
 
 
 def peak_mb() -> float:
@@ -124,6 +167,7 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=20)
     parser.add_argument("--charges", type=int, default=1_000_000)
     parser.add_argument("--appends", type=int, default=20)
+    parser.add_argument("--links-only", action="store_true", help="measure nothing but linking, once")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="inform-"))
     rows: list[tuple[str, float, float | None]] = []
@@ -143,10 +187,22 @@ def measure_all(folder: Path, chosen: argparse.Namespace, rows: list[tuple[str, 
     place, n, looks = Workspace(folder / "workspace"), chosen.resources, chosen.looks
     create_store(place)
     derivation = Derivation()
+    observe(place, n, 0, looks - 1)
+    if not chosen.links_only:
+        measure_derivation(folder, place, chosen, derivation, rows)
+    else:
+        observe(place, n, looks - 1, looks)
+    measure_links(folder, place, chosen, rows)
+
+
+def measure_derivation(
+    folder: Path, place: Workspace, chosen: argparse.Namespace, derivation: Derivation,
+    rows: list[tuple[str, float, float | None]],
+) -> None:  # fmt: skip
+    """Deriving, appending, and reading what was derived, now and as of a middle version."""
+    n, looks = chosen.resources, chosen.looks
     bare = duckdb.connect()
     bare.execute("SET TimeZone = 'UTC'")
-
-    observe(place, n, 0, looks - 1)
     bulk = derivation.take()
     with open_reader(place) as reader:
         reader.connection.execute(f"COPY (FROM resource_snapshot) TO '{folder}/snapshots.parquet' (FORMAT parquet)")
@@ -157,50 +213,68 @@ def measure_all(folder: Path, chosen: argparse.Namespace, rows: list[tuple[str, 
     observe(place, n, looks - 1, looks)
     rows.append((f"derive the next look, {n:,} snapshots", derivation.take(), None))
 
-    whole, derived = [], []
-    for number in range(chosen.appends):
-        whole.append(observe(place, 100, looks - 1, looks, 2, f"INTERVAL {number + 1} HOUR"))
-        derived.append(derivation.take())
-    rows.append(
-        (
-            "append 100 snapshots",
-            statistics.median(whole),
-            statistics.median(w - d for w, d in zip(whole, derived, strict=True)),
-        )
-    )
-    rows.append(("append 100 snapshots, slowest", max(whole), None))
+    middle, newest = f"2026-01-{looks // 2:02d} 12:00:00+00", f"2026-01-{looks + 1:02d} 12:00:00+00"
+    versions: list[int] = []
+    for what, readers in (("append 100 snapshots", 0), ("append 100 snapshots, four readers at work", 4)):
+        others = [
+            subprocess.Popen([sys.executable, "-c", READ, str(place.root),
+                              INSTANT.format(table="state_interval", at=middle)])
+            for _ in range(readers)
+        ]  # fmt: skip
+        whole, derived = [], []
+        try:
+            time.sleep(2 if readers else 0)  # until they are at work
+            for number in range(chosen.appends):
+                hours = len(versions) + 1
+                seconds, version = observe(place, 100, looks - 1, looks, 2 + number % 2, f"INTERVAL {hours} HOUR")
+                whole.append(seconds)
+                versions.append(version)
+                derived.append(derivation.take())
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+        without = statistics.median(w - d for w, d in zip(whole, derived, strict=True))
+        rows.append((f"{what} (floor: without deriving)", statistics.median(whole), without))
+        rows.append((f"{what}, slowest of {chosen.appends}", max(whole), None))
 
-    with open_reader(place) as reader:
-        ours = reader.connection
-        middle, newest = f"2026-01-{looks // 2:02d} 12:00:00+00", f"2026-01-{looks + 1:02d} 12:00:00+00"
-        for name, order in (("state_interval", "resource_id, valid_from"), ("scaling_event", "resource_id, at_hi")):
-            ours.execute(f"COPY (FROM {name} ORDER BY {order}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
-        for what, sql, name in (
-            ("history of one resource", POINT, "state_interval"),
-            ("estate at a middle instant", INSTANT.replace("{at}", middle), "state_interval"),
-            ("estate at the newest instant", INSTANT.replace("{at}", newest), "state_interval"),
-            ("scaling events since a day", EVENTS, "scaling_event"),
-        ):
-            file = f"'{folder}/{name}.parquet'"
-            here, there = (c.execute(sql.format(table=t)).fetchall() for c, t in ((ours, name), (bare, file)))
-            assert [tuple(map(str, r)) for r in here] == [tuple(map(str, r)) for r in there], what
-            rows.append((what, best(lambda sql=sql, name=name: ours.execute(sql.format(table=name)).fetchall()),
-                         best(lambda sql=sql, file=file: bare.execute(sql.format(table=file)).fetchall())))  # fmt: skip
+    for label, as_of in (("", None), (", as of a middle version", versions[len(versions) // 2])):
+        started = time.perf_counter()
+        with open_reader(place, as_of=as_of) as reader:
+            rows.append((f"open a reader{label}", time.perf_counter() - started, None))
+            ours = reader.connection
+            for name, order in (("state_interval", "resource_id, valid_from"), ("scaling_event", "resource_id, at_hi")):
+                ours.execute(f"COPY (FROM {name} ORDER BY {order}) TO '{folder}/{name}.parquet' (FORMAT parquet)")
+            for what, sql, name in (
+                ("history of one resource", POINT, "state_interval"),
+                ("estate at a middle instant", INSTANT.replace("{at}", middle), "state_interval"),
+                ("estate at the newest instant", INSTANT.replace("{at}", newest), "state_interval"),
+                ("scaling events since a day", EVENTS, "scaling_event"),
+            ):
+                file = f"'{folder}/{name}.parquet'"
+                here, there = (c.execute(sql.format(table=t)).fetchall() for c, t in ((ours, name), (bare, file)))
+                assert [tuple(map(str, r)) for r in here] == [tuple(map(str, r)) for r in there], what
+                rows.append((what + label, asked(ours, sql.format(table=name)), asked(bare, sql.format(table=file))))
 
+
+def measure_links(
+    folder: Path, place: Workspace, chosen: argparse.Namespace, rows: list[tuple[str, float, float | None]]
+) -> None:
+    """Linking, against the bare equality join of the same two tables."""
     with open_writer(place) as to, to.batch(kind="ingest") as batch:
-        batch.rows_read = batch.insert("charge", CHARGES.format(resources=n, charges=chosen.charges))
+        batch.rows_read = batch.insert("charge", CHARGES.format(resources=chosen.resources, charges=chosen.charges))
         batch.insert("delivery", DELIVERY)
+    out, runs = f"TO '{folder}/links.parquet' (FORMAT parquet)", 1 if chosen.links_only else 3
+    ours, our_peak = ask(place, f"COPY ({LINKS}) {out}", runs)
+    floor, floor_peak = ask(place, f"COPY ({BARE_JOIN}) {out}", runs)
+    peaks = f"peak MB {our_peak:.0f} / {floor_peak:.0f}"
+    rows.append((f"link {chosen.charges:,} charges, to Parquet ({peaks})", ours, floor))
     with open_reader(place) as reader:
-        ours = reader.connection
-        out = f"TO '{folder}/links.parquet' (FORMAT parquet)"
-        taken = best(lambda: ours.execute(f"COPY ({LINKS}) {out}"), 2)
-        floor = best(lambda: ours.execute(f"COPY ({BARE_JOIN}) {out}"), 2)
-        rows.append((f"link {chosen.charges:,} charges, to Parquet", taken, floor))
         linked, loose, all_ = (
-            ours.execute(f'SELECT coalesce(sum("BilledCost"), 0) FROM {table}').fetchone()[0]
+            reader.connection.execute(f'SELECT coalesce(sum("BilledCost"), 0) FROM {table}').fetchone()[0]
             for table in ("charge_link", "unlinked_charge", "charge")
         )
-        assert linked + loose == all_, "linked and unlinked charges are not all charges"
+    assert linked + loose == all_, "linked and unlinked charges are not all charges"
 
 
 if __name__ == "__main__":

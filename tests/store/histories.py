@@ -71,10 +71,10 @@ def apart(number: int, item: Any) -> Any:
     return replace(item, **named)
 
 
-def packs(histories: list[History]) -> Iterator[tuple[int, list[History]]]:
+def packs(histories: list[History], size: int = PACK) -> Iterator[tuple[int, list[History]]]:
     """The histories by hundreds, and the number of the first of each."""
-    for first in range(0, len(histories), PACK):
-        yield first, histories[first : first + PACK]
+    for first in range(0, len(histories), size):
+        yield first, histories[first : first + size]
 
 
 def batch_of(pack: list[History], place: int) -> list[Any]:
@@ -123,7 +123,7 @@ def dumps(draw: st.DrawFn, sources: tuple[str, ...]) -> list[Any]:
             reference.Snapshot(
                 resource, source, at, draw(st.sampled_from(["present"] * 9 + ["absent"])),
                 None if stray and draw(st.booleans()) else scope, draw(st.sampled_from([None, None, "1", "2"])),
-                draw(st.sampled_from(["machine", "machine", "vm"])), draw(STATES), draw(st.sampled_from(TAGS)),
+                draw(st.sampled_from(["machine", "machine", "node"])), draw(STATES), draw(st.sampled_from(TAGS)),
             )
         )  # fmt: skip
     return items
@@ -177,3 +177,42 @@ def with_charges(count: int = COUNT) -> list[History]:
         own = [{**c, "ResourceId": c["ResourceId"] and f"{number:05d}/{c['ResourceId']}"} for c in charges]
         found.append(History([[apart(number, item) for item in items]], own))
     return found
+
+
+@dataclass
+class Bill:
+    """A bill as a provider writes it: an amount as text and a currency a line, some of them unreadable."""
+
+    lines: list[tuple[str, str]]
+
+    @property
+    def good(self) -> list[tuple[Decimal, str]]:
+        """The lines that can be read."""
+        return [(Decimal(text), currency) for text, currency in self.lines if text != UNREADABLE and currency]
+
+    def text(self, account: str) -> str:
+        """The file, as FOCUS CSV."""
+        fixed = {"BillingAccountId": account, "BillingAccountName": "House", "ServiceName": "Machines",
+                 "BillingPeriodStart": "2026-03-01T00:00:00Z", "BillingPeriodEnd": "2026-04-01T00:00:00Z",
+                 "ChargePeriodStart": "2026-03-02T00:00:00Z", "ChargePeriodEnd": "2026-03-03T00:00:00Z",
+                 "ChargeCategory": "Usage", "ProviderName": "Cloud", "PublisherName": "Cloud",
+                 "InvoiceIssuerName": "Cloud"}  # fmt: skip
+        head = [*fixed, "BilledCost", "EffectiveCost", "BillingCurrency"]
+        rows = [[*fixed.values(), amount, "0", currency] for amount, currency in self.lines]
+        return "\n".join(",".join(row) for row in [head, *rows]) + "\n"
+
+
+UNREADABLE = "about nine"
+AMOUNTS = st.one_of(
+    st.builds(lambda digits, places: format(Decimal(digits).scaleb(-places), "f"),
+              st.integers(-(10**13), 10**13), st.integers(0, 30)),
+    st.builds(lambda digits, places: f"{Decimal(digits).scaleb(-places):E}",
+              st.integers(-(10**6), 10**6), st.integers(0, 30)),
+)  # fmt: skip
+
+
+def bills(count: int = COUNT) -> list[Bill]:
+    """Generated bills."""
+    amount = st.one_of(AMOUNTS, AMOUNTS, AMOUNTS, st.just(UNREADABLE))
+    line = st.tuples(amount, st.sampled_from(["EUR", "EUR", "USD", ""]))
+    return [Bill(lines) for lines in drawn(st.lists(line, min_size=1, max_size=12), count)]

@@ -125,15 +125,14 @@ def stretches(snapshots: list[Snapshot], looks: list[Look], resource_id: str) ->
 
 def believed(start: datetime, end: datetime, ranked: list[list[Claim]]) -> Stretch:
     """The first source that has a word decides; what it does not say is taken from the next ones."""
+    words = [max((c for c in mine if c.at <= start), key=lambda c: c.at, default=None) for mine in ranked]
+    left = [c for c in words if c and c.presence == "absent" and c.kind == "node"]  # it left; is it gone?
     holders: list[Claim] = []
-    for mine in ranked:
-        last = max((c for c in mine if c.at <= start), key=lambda c: c.at, default=None)
-        if last is None:
-            continue
+    for last in [c for c in words if c and c not in left] + left:
         if last.until > start:
             if not holders or last.presence == holders[0].presence:
                 holders.append(last)
-        elif last.presence == "absent" and not holders:
+        elif last.presence == "absent" and last not in left and not holders:
             break  # gone, and nobody lower brings it back
     if not holders:
         return Stretch(start, end, None)

@@ -212,6 +212,17 @@ def test_who_was_seen_to_be_gone_is_not_brought_back_by_a_lower_source(bench: An
     ]  # fmt: skip
 
 
+def test_a_machine_that_left_its_cluster_may_still_run(bench: Any) -> None:
+    for n in (0, 3):
+        bench.add([seen("i-1", n, source="kubernetes", kind="node"), look(n, source="kubernetes"), seen("i-1", n)])
+    bench.add([look(5, source="kubernetes"), seen("i-1", 10)])
+    states = [(start, end, said, row[4] and row[4][1]) for row, (_, start, end, _, said) in
+              ((row, shape([row])[0]) for row in bench.intervals())]  # fmt: skip
+    assert states == [
+        (0, 3, 2, "node"), (3, 5, 2, "node"), (5, 10, 2, "machine"), (10, 45, 2, "machine"), (45, None, None, None),
+    ]  # fmt: skip
+
+
 def test_a_change_that_the_lower_source_alone_saw_is_an_event_once_its_word_holds(bench: Any) -> None:
     bench.add([seen("a", 0, 4, source="kubernetes"), seen("a", 1, 4), seen("a", 6, 8)])
     assert bench.events() == [("a", "vcpu", "4", "8", day(1), day(8))]

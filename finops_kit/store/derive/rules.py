@@ -13,6 +13,9 @@ RULE_VERSION = "3"
 #: where sources disagree on a resource, the first of these wins; all others come after them, by their name
 SOURCE_PRECEDENCE = ("kubernetes", "aws", "azure", "gcp", "vsphere", "inventory", "servicenow", "cmdb")
 
+#: whose absence says only that it left where it was seen: a machine that is no node any more may still run
+LEAVING_KINDS = ("node",)
+
 #: how long a state is carried beyond its last observation, by source and kind; ``""`` stands for any.
 #: A bit more than the longest time between two looks of the source: kubernetes is dumped weekly at the least,
 #: an inventory monthly, a CMDB is reviewed monthly. What is looked at more often only shrinks its own gaps.

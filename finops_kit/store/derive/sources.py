@@ -12,11 +12,14 @@ import duckdb
 from finops_kit.store.derive.rules import (
     DIMENSIONS,
     IDENTITY_COLUMNS,
+    LEAVING_KINDS,
     OBSERVED_COLUMNS,
     plain_sql,
     precedence_sql,
     state_sql,
 )
+
+_leaving = ", ".join(f"'{kind}'" for kind in LEAVING_KINDS)
 
 #: resources that more than one source spoke of
 _SEVERAL = """
@@ -38,8 +41,9 @@ _CLAIM = f"""
 """
 
 #: the words that count at every moment at which one begins or ends. An absence that went stale leaves a gap that no
-#: lower source fills: who was seen to be gone is not brought back by a list that nobody cleaned up
-_STANDING = """
+#: lower source fills: who was seen to be gone is not brought back by a list that nobody cleaned up. What only left
+#: where it was seen (a node its cluster) is gone where nobody else says that it is there
+_STANDING = f"""
     CREATE OR REPLACE TEMP TABLE derive_standing AS
     WITH moment AS (
         SELECT resource_id, said_at AS since FROM derive_claim UNION SELECT resource_id, until FROM derive_claim
@@ -50,15 +54,16 @@ _STANDING = """
         FROM spans JOIN (SELECT DISTINCT resource_id, source_system FROM derive_claim) USING (resource_id)
     ), standing AS (
         SELECT asked.resource_id, asked.since, asked.ends, c.nr, c.rank, c.said_at,
-            c.until > asked.since AS holds, o.presence
+            c.until > asked.since AS holds, o.presence,
+            o.presence = 'absent' AND o.kind IN ({_leaving}) AS left_only
         FROM asked ASOF JOIN derive_claim c
           ON c.resource_id = asked.resource_id AND c.source_system = asked.source_system AND asked.since >= c.said_at
         JOIN derive_observation o ON o.nr = c.nr
     ), led AS (
-        SELECT *, first_value({'holds': holds, 'presence': presence}) OVER (
-                PARTITION BY resource_id, since ORDER BY rank) AS leader,
-            row_number() OVER (PARTITION BY resource_id, since ORDER BY rank) = 1 AS leads
-        FROM standing WHERE holds OR presence = 'absent'
+        SELECT *, first_value({{'holds': holds, 'presence': presence}}) OVER w AS leader,
+            row_number() OVER w = 1 AS leads
+        FROM standing WHERE holds OR (presence = 'absent' AND NOT left_only)
+        WINDOW w AS (PARTITION BY resource_id, since ORDER BY left_only, rank)
     )
     SELECT resource_id, since, ends, nr, rank, said_at, leads, presence FROM led
     WHERE leader.holds AND (leads OR (holds AND presence = leader.presence))
@@ -70,7 +75,7 @@ _FILLED = ("resource_name", "usage_vcpu", "attributes", *IDENTITY_COLUMNS, *OBSE
 _MERGED = f"""
     CREATE OR REPLACE TEMP TABLE derive_merged AS
     SELECT s.resource_id, s.since AS observed_at, s.ends, min(s.presence) AS presence,
-        arg_min(o.source_system, s.rank) AS source_system, arg_min(o.scope, s.rank) FILTER (s.leads) AS scope,
+        any_value(o.source_system) FILTER (s.leads) AS source_system, any_value(o.scope) FILTER (s.leads) AS scope,
         {", ".join(f"arg_min(o.{c}, s.rank) FILTER (s.leads OR s.presence = 'present') AS {c}" for c in _FILLED)},
         list_reduce(list(o.tags ORDER BY s.rank DESC) FILTER (o.tags IS NOT NULL),
                     lambda lower, higher: map_concat(lower, higher)) AS tags,
