@@ -17,7 +17,7 @@ from finops_kit.sources.files import SourceFile
 from finops_kit.sources.jsonlines import JsonRows
 from finops_kit.sources.layout import Layout
 from finops_kit.sources.parquet import ParquetColumns, scan_sql
-from finops_kit.sources.textrows import Reject, TextRows
+from finops_kit.sources.textrows import ArrowStream, Reject, TextRows
 
 #: the name under which the rows of a text file are registered with the engine
 ROWS = "source_rows"
@@ -60,7 +60,7 @@ class Scan:
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
         rows = JsonRows if self.source.kind == "json" else DelimitedRows
         self.rows = rows(self.source, self.layout, self.control, plan.quick)
-        self.connection.register(ROWS, self.rows.reader())
+        self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"
 
     def text_rows(self) -> Iterator[pa.RecordBatch]:

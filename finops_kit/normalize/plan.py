@@ -111,10 +111,10 @@ def _direct(given: Input, cast: str = "CAST") -> str | None:
     if given.kind in (MONEY, QUANTITY) and comes in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT"):
         return f"{cast}({given.raw} AS {given.kind})"
     if given.kind == TIME and comes.startswith("TIMESTAMP"):
-        value = f"CAST({given.raw} AS TIMESTAMPTZ)"
+        zone, offset = ("TIMESTAMPTZ", "+00") if "WITH TIME ZONE" in comes else ("TIMESTAMP", "")
         return (
-            f"CASE WHEN {value} BETWEEN TIMESTAMPTZ '1970-01-02 00:00:00+00' "
-            f"AND TIMESTAMPTZ '2200-01-01 00:00:00+00' THEN {value} END"
+            f"CASE WHEN {given.raw} BETWEEN {zone} '1970-01-02 00:00:00{offset}' "
+            f"AND {zone} '2200-01-01 00:00:00{offset}' THEN CAST({given.raw} AS TIMESTAMPTZ) END"
         )
     if given.kind == TAGS and comes == "MAP(VARCHAR, VARCHAR)":
         return f"trimmed_map({given.raw})"
