@@ -11,6 +11,7 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS, no_charges
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.store.derive.identity import MACHINE_OF_NODE, canonical_sql
 from finops_kit.value import anomaly, kubernetes, waste
 
 #: an anomaly below this part of the mean day's cost is not told
@@ -124,6 +125,10 @@ def anomalies_table(basis: Basis) -> ResultTable:
     )  # fmt: skip
 
 
+#: what stands for a cluster whose pods were not delivered
+NO_PODS = "no list of pods"
+
+
 def cluster_table(basis: Basis) -> ResultTable:
     """Kubernetes capacity against requests by namespace, idle among them, with the nodes' cost where it is billed."""
     rows: list[Row] = basis.once("cluster", _cluster)
@@ -144,11 +149,18 @@ def _cluster(basis: Basis) -> list[Row]:
     start = ibis.literal(f"{basis.start} 00:00:00+00:00").cast("timestamp('UTC')")
     end = ibis.literal(f"{basis.end} 00:00:00+00:00").cast("timestamp('UTC')")
     seen = seen.filter(seen.kind.isin(("node", "pod")) & (seen.observed_at >= start) & (seen.observed_at < end))
-    seen = basis.keep("seen_clusters", seen.filter(seen.cluster.notnull()))
+    return share_nodes(basis, basis.keep("seen_clusters", seen.filter(seen.cluster.notnull())))
+
+
+def share_nodes(basis: Basis, seen: ibis.Table) -> list[Row]:
+    """Each namespace's part of its cluster's nodes, idle among them, with the nodes' cost: nothing of it is lost.
+
+    Parameters
+    ----------
+    seen : the nodes and pods that were observed in the period, a table of the connection
+    """
     shares = kubernetes.capacity_share(kubernetes.cluster_capacity(seen), kubernetes.namespace_requests(seen))
     rows = basis.rows(shares.order_by(["cluster", shares.share.desc(), "namespace"]))
-    if not rows:
-        return []
     cost = node_cost(basis, seen)
     for row in rows:
         row["vcpu_share_pct"] = None if row["vcpu_share"] is None else 100 * row["vcpu_share"]
@@ -156,6 +168,9 @@ def _cluster(basis: Basis) -> list[Row]:
         row["EffectiveCost"] = None
     for cluster, whole in cost.items():
         mine = [row for row in rows if row["cluster"] == cluster]
+        if not mine:  # nodes without a list of pods: whose they are is not known
+            mine = [{"cluster": cluster, "namespace": NO_PODS, "share": 1.0}]
+            rows += mine
         weight = sum(row["share"] for row in mine) or 1.0
         for row in mine:
             row["EffectiveCost"] = whole * Decimal(repr(row["share"] / weight))
@@ -165,21 +180,32 @@ def _cluster(basis: Basis) -> list[Row]:
 
 
 def node_cost(basis: Basis, seen: ibis.Table) -> dict[str, Decimal]:
-    """What each cluster's nodes were billed in the period, by the nodes' resource ids or names."""
-    nodes = seen.filter(seen.kind == "node")
-    keys = nodes.select("cluster", node_key=nodes.resource_id.lower()).union(
-        nodes.select("cluster", node_key=nodes.resource_name.lower())
-    )
-    keys = keys.filter(keys.node_key.notnull()).distinct()
-    charged = basis.now.filter(basis.now.ResourceId.notnull())
-    charged = charged.mutate(node_key=charged.ResourceId.lower())
-    short = charged.mutate(node_key=charged.ResourceId.lower().re_extract(r"([^/]+)$", 1))
-    hits = []
-    for table in (charged, short):
-        joined = table.join(keys, "node_key")
-        hits.append(basis.rows(joined.group_by("cluster").agg(cost=joined.EffectiveCost.sum())))
-    best = hits[0] or hits[1]
-    return {row["cluster"]: row["cost"] for row in best if row["cost"] is not None}
+    """What each cluster's nodes were billed in the period; a charge is of one node, and a node of one cluster.
+
+    A charge is a node's where their ids meet by the canonical key (the node's own id, its provider id, its name), else
+    where the last part of the charge's id is the node's name.
+    """
+    recent = basis.recent.get_name()
+    found = basis.reader.connection.execute(
+        f"""
+        WITH spelled AS (
+            SELECT cluster, unnest([resource_id, resource_name, {MACHINE_OF_NODE}]) AS id
+            FROM {seen.get_name()} WHERE kind = 'node'
+        ), node AS (
+            SELECT {canonical_sql("id")} AS node_key, min(cluster) AS cluster
+            FROM spelled WHERE id IS NOT NULL GROUP BY 1
+        ), charged AS (
+            SELECT EffectiveCost, {canonical_sql("ResourceId")} AS key,
+                regexp_extract(lower(ResourceId), '([^/]+)$', 1) AS name
+            FROM {recent} WHERE month = ?::DATE AND ResourceId IS NOT NULL
+        )
+        SELECT coalesce(a.cluster, b.cluster) AS cluster, sum(EffectiveCost)
+        FROM charged LEFT JOIN node a ON a.node_key = key LEFT JOIN node b ON b.node_key = name
+        WHERE coalesce(a.cluster, b.cluster) IS NOT NULL GROUP BY 1 ORDER BY 1
+        """,
+        [basis.start],
+    ).fetchall()
+    return {cluster: cost for cluster, cost in found if cost is not None}
 
 
 def scaling_table(basis: Basis) -> ResultTable:

@@ -28,7 +28,7 @@ def cluster_capacity(snapshot: Table) -> Table:
 
 
 def namespace_requests(snapshot: Table) -> Table:
-    """What the running pods of each namespace asked for at each observation.
+    """What the running pods of each namespace hold at each observation: what they asked for, or use where it is more.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def namespace_requests(snapshot: Table) -> Table:
     pods = pods.filter(pods.power_state.fill_null("").lower().isin(_LIVE))
     return pods.group_by(["cluster", "namespace", "observed_at"]).agg(
         pods=pods.resource_id.nunique(),
-        vcpu=pods.vcpu.sum().fill_null(0).cast("float64"),
+        vcpu=ibis.greatest(pods.vcpu.fill_null(0), pods.usage_vcpu.fill_null(0)).sum().cast("float64"),
         memory_gib=pods.memory_gib.sum().fill_null(0).cast("float64"),
     )
 

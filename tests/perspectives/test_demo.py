@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from finops_kit.perspectives import PERSPECTIVES, read_perspective, trace_measure
+from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.operations import cluster_table
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader
+from finops_kit.value.settle import to_cents
 
 pytestmark = pytest.mark.slow
 
@@ -117,3 +120,23 @@ def test_the_finance_page_shows_the_open_month_three_ways_and_explains_the_close
     assert sum(parts) == bill == reading.grand_total.quantize(Decimal("0.01"))
     frame = reading.tables["accrual_differences"].frame
     assert "identity-signins" in frame["ResourceId"].iloc[0]  # the planted anomaly of the month
+
+
+def test_namespaces_and_idle_carry_what_the_nodes_were_billed(estate):
+    """Last, for it adds the month's dumps of the cluster to the store."""
+    from finops_kit.ingest import ingest_paths
+
+    store, truth = estate
+    month = truth["latest_closed_month"]
+    dumps = sorted((store.root.parent / "files" / "kubernetes").glob(f"{month}-*/*"))
+    assert dumps and not ingest_paths(store, dumps).refused
+    with open_reader(store) as reader:
+        basis = Basis(reader, month)
+        table = cluster_table(basis).frame
+        billed = reader.connection.execute(
+            "SELECT sum(EffectiveCost) FROM lens_recent WHERE month = ?::DATE AND ResourceId IN "
+            "(SELECT resource_id FROM resource_snapshot WHERE kind = 'node')", [basis.start]
+        ).fetchone()[0]  # fmt: skip
+    assert sum(table["EffectiveCost"]) == to_cents(billed)
+    held = dict(zip(table["namespace"], table["EffectiveCost"], strict=True))
+    assert held.pop("idle") > 0 and len(held) > 3 and all(cost > 0 for cost in held.values())

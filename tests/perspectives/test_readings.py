@@ -86,12 +86,12 @@ def test_the_cost_of_a_node_is_what_namespaces_and_idle_carry_to_the_cent(house)
     seen = f"""
         SELECT id || day AS snapshot_id, id AS resource_id, name AS resource_name, 'kubernetes' AS source_system,
             day::TIMESTAMPTZ AS observed_at, 'present' AS presence, kind, cluster, namespace, 'Running' AS power_state,
-            NULL::VARCHAR AS owner_id, cpu AS vcpu, used AS usage_vcpu, mem AS memory_gib, attributes, 1 AS source_row
+            owner AS owner_id, cpu AS vcpu, used AS usage_vcpu, mem AS memory_gib, '{{}}' AS attributes, 1 AS source_row
         FROM (VALUES
-            ('n-a', 'ip-1', 'node', 'k2', NULL, 4, NULL, 8, '{{"providerID": "aws:///eu-1a/i-idle"}}'),
-            ('p-1', 'p-1', 'pod', 'k2', 'a', 1, NULL, 2, '{{}}'), ('p-2', 'p-2', 'pod', 'k2', 'b', 1, 2, 0, '{{}}'),
-            ('{node}', 'vm-shop', 'node', 'k3', NULL, 4, NULL, 8, '{{}}')
-        ) x(id, name, kind, cluster, namespace, cpu, used, mem, attributes), range(DATE '2025-03-03', DATE '2025-03-05',
+            ('n-a', 'ip-1', 'node', 'k2', NULL, 4, NULL, 8, 'i-idle'),
+            ('p-1', 'p-1', 'pod', 'k2', 'a', 1, NULL, 2, NULL), ('p-2', 'p-2', 'pod', 'k2', 'b', 1, 2, 0, NULL),
+            ('{node}', 'vm-shop', 'node', 'k3', NULL, 4, NULL, 8, NULL)
+        ) x(id, name, kind, cluster, namespace, cpu, used, mem, owner), range(DATE '2025-03-03', DATE '2025-03-05',
             INTERVAL 1 DAY) d(day)"""
     with open_reader(house) as reader:
         basis = Basis(reader, "2025-03")
