@@ -85,6 +85,24 @@ PLATFORM_EVENT = Table(
     ),
 )
 
+USAGE_SAMPLE = Table(
+    "usage_sample",
+    "one measured value of one resource at one time; a derivation, never a source of states",
+    (
+        Field("resource_id", TEXT, "resource_id of what was measured, where the source says it."),
+        Field("resource_name", TEXT, "Its name otherwise: a pod, a node, a volume claim."),
+        Field("cluster", TEXT, "Kubernetes cluster."),
+        Field("namespace", TEXT, "Kubernetes namespace."),
+        Field("metric", TEXT, "vcpu, memory_gib, or the source's own name.", required=True),
+        Field("unit", TEXT, "Unit of the value."),
+        Field("measured_at", TIME, "When.", "UTC", required=True),
+        Field("value", QUANTITY, "The figure.", "unit", required=True),
+        Field("measured_by", TEXT, "Who measured: prometheus ..."),
+        BATCH,
+        ROW,
+    ),
+)
+
 OBSERVATION_SCOPE = Table(
     "observation_scope",
     "one row per batch of observations: what it looked at",
@@ -411,6 +429,7 @@ TABLES: dict[str, Table] = {
         CHARGE,
         RESOURCE_SNAPSHOT,
         PLATFORM_EVENT,
+        USAGE_SAMPLE,
         OBSERVATION_SCOPE,
         DELIVERY,
         QUARANTINE,

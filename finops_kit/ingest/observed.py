@@ -15,6 +15,7 @@ from finops_kit.normalize.gcp_inventory import observe_gcp
 from finops_kit.normalize.observations import Look
 from finops_kit.normalize.rvtools import observe_rvtools
 from finops_kit.normalize.servicenow import observe_servicenow
+from finops_kit.normalize.usage import observe_usage
 from finops_kit.sources.documents import Document, read_document, time_of
 from finops_kit.sources.files import SourceFile
 from finops_kit.sources.formats import Format
@@ -24,7 +25,7 @@ from finops_kit.store import Batch, Writer
 #: format -> what reads its JSON
 READERS: dict[str, Callable[[Document, str], Look]] = {
     "aws-inventory": observe_aws, "azure-inventory": observe_azure, "gcp-inventory": observe_gcp,
-    "servicenow": observe_servicenow,
+    "servicenow": observe_servicenow, "prometheus": observe_usage,
 }  # fmt: skip
 #: formats that this module appends
 OBSERVERS = frozenset({*READERS, "rvtools"})
@@ -45,6 +46,13 @@ EVENTS = pa.schema(
         *((name, pa.string()) for name in (
             "event_id", "source_system", "resource_id", "cluster", "namespace", "reason", "message", "reported_by")),
         ("happened_at", _TIME), ("source_row", pa.int64()),
+    ]
+)  # fmt: skip
+_SAMPLES = pa.schema(
+    [
+        *((name, pa.string()) for name in (
+            "resource_id", "resource_name", "cluster", "namespace", "metric", "unit", "measured_by")),
+        ("measured_at", _TIME), ("value", _QUANTITY), ("source_row", pa.int64()),
     ]
 )  # fmt: skip
 _ITEMS = pa.schema(
@@ -105,6 +113,8 @@ def insert_look(batch: Batch, look: Look, source_name: str) -> None:
         batch.insert_arrow("resource_snapshot", pa.Table.from_pylist(look.rows, schema=SNAPSHOTS))
     if look.events:
         batch.insert_arrow("platform_event", pa.Table.from_pylist(look.events, schema=EVENTS))
+    if look.samples:
+        batch.insert_arrow("usage_sample", pa.Table.from_pylist(look.samples, schema=_SAMPLES))
     if look.items:
         batch.insert_arrow("cmdb_item", pa.Table.from_pylist(look.items, schema=_ITEMS))
         # an answer of the same classes replaces this one; answers of other tables stand beside it

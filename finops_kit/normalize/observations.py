@@ -30,7 +30,7 @@ class Look:
     Attributes
     ----------
     source_system : who observed
-    rows, events, items : rows of ``resource_snapshot``, ``platform_event`` and ``cmdb_item``
+    rows, events, items, samples : rows of ``resource_snapshot``, ``platform_event``, ``cmdb_item``, ``usage_sample``
     bad : rows of ``quarantine``, without the file's name
     scopes : what was looked at
     """
@@ -41,13 +41,14 @@ class Look:
     rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     items: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
     bad: list[dict[str, Any]] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
 
     @property
     def read(self) -> int:
         """How many objects the export holds."""
-        return len(self.rows) + len(self.events) + len(self.items) + len(self.bad)
+        return len(self.rows) + len(self.events) + len(self.items) + len(self.samples) + len(self.bad)
 
     def reject(self, number: int, error: UnreadableError, raw: Any) -> None:
         """Set one object aside with its reason."""

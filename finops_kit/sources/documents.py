@@ -70,9 +70,14 @@ def _is_servicenow(head: str) -> bool:
     return bool(re.match(r'\{\s*"result"\s*:\s*[\[{]', opening) and '"sys_id"' in head)
 
 
+def _is_prometheus(head: str) -> bool:
+    return bool(re.search(r'"resultType"\s*:\s*"(?:matrix|vector|scalar|string)"', head[:2000]))
+
+
 #: format -> whether the head of a JSON file looks like it, the most particular first
 DOCUMENTS: dict[str, Callable[[str], bool]] = {
     "servicenow": _is_servicenow, "gcp-inventory": _is_gcp, "azure-inventory": _is_azure, "aws-inventory": _is_aws,
+    "prometheus": _is_prometheus,
 }  # fmt: skip
 
 

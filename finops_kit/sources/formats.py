@@ -86,6 +86,8 @@ _FORMATS = (
     Format("gcp-inventory", "gcp", "resource_snapshot", (), "Google Cloud Asset Inventory JSON"),
     Format("servicenow", "servicenow", "cmdb_item", (), "ServiceNow Table API JSON"),
     Format("inventory", "inventory", "resource_snapshot", ("resource_id", "kind", "observed_at"), "inventory CSV"),
+    Format("prometheus", "prometheus", "usage_sample", (), "Prometheus query_range JSON"),
+    Format("usage", "usage", "usage_sample", _required("usage_sample"), "usage samples CSV"),
     Format("cmdb", "cmdb", "cmdb_item", _required("cmdb_item"), "CMDB CSV"),
     Format("assets", "assets", "asset", _required("asset"), "on-premises asset register CSV"),
     Format("budgets", "budgets", "budget", _required("budget"), "budgets CSV"),

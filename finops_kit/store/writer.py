@@ -31,7 +31,7 @@ from finops_kit.store.migrate import migrate
 
 #: tables whose rows count as stored source rows
 SOURCE_TABLES = frozenset(
-    {"charge", "resource_snapshot", "platform_event", *(table.name for table in REFERENCE_TABLES)}
+    {"charge", "resource_snapshot", "platform_event", "usage_sample", *(table.name for table in REFERENCE_TABLES)}
 )
 #: the ledger is written by the batch itself, last
 LEDGER = "ledger"

@@ -167,3 +167,36 @@ def test_chains_lead_from_a_pod_to_its_machine(bench: Any) -> None:
         ("node-1", "machine", machine, True), ("pod-1", "node", "node-1", True), ("pod-1", "owner", "deploy-1", True),
         ("pv-1", "disk", "vol-0abc1234def567890", True), ("vol-0abc1234def567890", "owner", machine, True),
     ]  # fmt: skip
+
+
+def test_a_pod_is_led_to_its_workload_and_service(bench: Any) -> None:
+    def part(resource: str, kind: str, name: str, owner: str | None = None, **tags: str) -> Any:
+        said = (("cluster", "c"), ("resource_name", name), *((("owner_id", owner),) if owner else ()))
+        return seen(resource, 0, source="kubernetes", kind=kind, state=said, tags=tuple(tags.items()))
+
+    hashed = {"pod-template-hash": "6d4c"}
+    bench.add([
+        part("cron", "cronjob", "nightly", service_id="reports"), part("job", "job", "nightly-1", "cron"),
+        part("pod-job", "pod", "nightly-1-x", "job"),
+        part("web", "deployment", "web", service_id="shop"),
+        part("pod-web", "pod", "web-6d4c-abcde", "rs-unseen", **hashed),
+        part("rs", "replicaset", "api-6d4c", **hashed), part("api", "deployment", "api"),
+        part("pod-api", "pod", "api-6d4c-fghij", "rs", **hashed, service_id="own"), part("pod-bare", "pod", "bare"),
+    ])  # fmt: skip
+    rows = bench.fetch("SELECT resource_id, workload_kind, workload_name, service_id, way FROM workload_of ORDER BY 1",
+                       ("live_run", "workload_of"))  # fmt: skip
+    assert rows == [
+        ("pod-api", "deployment", "api", "own", "name and template hash"), ("pod-bare", None, None, None, None),
+        ("pod-job", "cronjob", "nightly", "reports", "owner"),
+        ("pod-web", "deployment", "web", "shop", "name and template hash"),
+    ]  # fmt: skip
+
+
+def test_a_kubernetes_that_nobody_watched_is_a_gap_for_every_kind(bench: Any) -> None:
+    kinds = ("node", "namespace", "deployment", "pod", "volume")
+    for at in (0, 5, 30):
+        bench.add([seen(kind, at, source="kubernetes", kind=kind, scope=kind) for kind in kinds]
+                  + [Look("kubernetes", kind, day(at)) for kind in kinds])  # fmt: skip
+    gaps = "quality = 'gap' AND valid_to IS NOT NULL"
+    rows = bench.fetch(f"SELECT kind, valid_from, valid_to FROM state_interval WHERE {gaps} ORDER BY 1")
+    assert rows == [(kind, day(13), day(30)) for kind in sorted(kinds)]

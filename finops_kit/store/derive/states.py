@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from finops_kit.store.derive.chains import WORKLOAD_OF
 from finops_kit.store.derive.events import EVENT_VIEWS
 from finops_kit.store.derive.links import LINK_VIEWS
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS
+from finops_kit.store.derive.usage import USAGE_OF_STATE
 
 #: what a run says in a stretch of each quality; one pass over the runs makes all three
 _QUALITIES = ("observed", "carried", "gap")
@@ -24,4 +26,5 @@ STATE_INTERVAL = f"""
                        ELSE next_from IS NULL OR next_from > carried_to END
 """
 
-STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS, **LINK_VIEWS}
+STATE_VIEWS = {"state_interval": STATE_INTERVAL, **EVENT_VIEWS, **LINK_VIEWS, "usage_of_state": USAGE_OF_STATE,
+               "workload_of": WORKLOAD_OF}  # fmt: skip
