@@ -170,8 +170,8 @@ def unit_rates_table(basis: Basis) -> ResultTable:
     return result(
         "unit_rates", "On-premises unit rates at practical capacity",
         "What does a unit of our own machines cost, and what do we pay for nobody?", unit_rate_rows(basis),
-        ("data_centre", "asset_class", "assets", "unit", "rate", "capacity", "used_quantity", *amounts, "idle_pct",
-         "why"),
+        ("data_centre", "asset_class", "unit", "rate", *amounts, "idle_pct", "why", "assets", "capacity",
+         "used_quantity"),
         units={**dict.fromkeys(amounts, basis.currency), "rate": f"{basis.currency} per unit", "idle_pct": "%"},
         labels={**LABELS, "data_centre": "Data centre", "asset_class": "Class", "assets": "Assets", "unit": "Unit",
                 "rate": "Rate", "capacity": "Practical capacity", "used_quantity": "Used", "whole": "Whole cost",
