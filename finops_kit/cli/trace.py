@@ -54,6 +54,7 @@ def command(
 
         trace = trace_measure(reader, name, period or "", scope, currency, chosen, None if prove else limit or None)
         version, head = reader.version, reader.ledger_head
+        expired = _expired(reader)
         if prove:
             tell("proving the lines")
             _prove(setting, reader, prove, trace, {
@@ -69,10 +70,28 @@ def command(
             "measure": name, "title": trace.measure.title, "column": trace.measure.column, "filters": chosen,
             "period": period or "", "currency": trace.currency, "total": format(trace.total, "f"),
             "count": trace.count, "shown": len(lines), "unconverted": trace.unconverted, "store_version": version,
-            "ledger_head": head, "figure": jsonable(figure.value) if figure else None, "lines": jsonable(lines),
+            "ledger_head": head, "figure": jsonable(figure.value) if figure else None, "expired": expired,
+            "lines": jsonable(lines),
         })  # fmt: skip
         return
     _show(trace, lines, version)
+    for told in expired:
+        click.echo(told)
+
+
+def _expired(reader: Any) -> list[str]:
+    """What bills the version once had and has no longer, one sentence an act."""
+    from finops_kit.store.expire import acts_since
+
+    acts: dict[int, list[str]] = {}
+    for act in acts_since(reader):
+        if act["table"] == "charge":
+            acts.setdefault(act["by"], []).append(act["batch_id"])
+    return [
+        f"The charges of {len(batches)} batches of this version have expired by ledger entry {entry} and are not "
+        f"counted ({', '.join(batches[:3])}{' ...' if len(batches) > 3 else ''})."
+        for entry, batches in acts.items()
+    ]
 
 
 def _prove(setting: Setting, reader: Any, out: str, trace: Any, query: dict[str, Any]) -> None:

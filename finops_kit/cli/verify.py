@@ -45,10 +45,14 @@ def command(setting: Setting, as_of: str | None, expect_head: str | None, heads:
             f"({size(report.bytes)}), {report.rows:,} rows, checked in {report.seconds:.1f} s."
         )
         click.echo(f"Ledger head {report.ledger_head or '(empty)'}")
+        if report.expired:
+            click.echo(
+                f"{report.expired:,} batches of a table have expired by recorded acts; their entries are proven."
+            )
         if report.orphans:
             click.echo(
-                f"{len(report.orphans)} file(s) belong to no batch (leftovers of a killed ingest, or one at work); "
-                "they are never read:"
+                f"{len(report.orphans)} file(s) belong to no batch (leftovers of a killed ingest or expiry, or one "
+                "at work); they are never read:"
             )
             for name in report.orphans[:20]:
                 click.echo(f"  {name}")

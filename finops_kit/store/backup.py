@@ -183,7 +183,8 @@ def _listed_files(catalogue: Path) -> dict[str, int]:
         return dict(
             known.execute(
                 "SELECT s.path || t.path || f.path, f.file_size_bytes FROM ducklake_data_file f "
-                "JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
+                "JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id) "
+                "WHERE f.end_snapshot IS NULL"  # what expired is no longer there
             ).fetchall()
         )
 
@@ -233,6 +234,11 @@ def _cut(catalogue: Path, version: int) -> None:
         newest = known.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0]
         if not known.execute("SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", [version]).fetchone():
             raise VersionUnknown(f"The backup has no version {version}; its newest is {newest}.")
+        if known.execute("SELECT 1 FROM ducklake_data_file WHERE end_snapshot > ?", [version]).fetchone():
+            raise VersionUnknown(
+                f"Of version {version} data has expired since, by a recorded act: the store cannot be what it was. "
+                "Restore the newest version, or a backup that was made before."
+            )
         for table in ("snapshot", "snapshot_changes"):
             known.execute(f"DELETE FROM ducklake_{table} WHERE snapshot_id > ?", [version])
         for table in ("schema", "table", "column", "data_file", "schema_versions"):

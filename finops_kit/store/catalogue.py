@@ -15,6 +15,7 @@ from datetime import timedelta
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.store.expire import EXPIRE
 from finops_kit.store.finding import Finding
 from finops_kit.store.footers import Catalogue, Row, check_footers, commit_extra
 from finops_kit.store.lake import LAKE
@@ -125,6 +126,7 @@ def _version(known: Catalogue, row: Row, where: str) -> Iterator[Finding]:
     yield from _recorded(known, version, new, altered, where)
     changes = {f"inserted_into_table:{file['table_id']}" for file in known.files if file["begin_snapshot"] == version}
     changes |= {f'created_table:"main"."{t["table_name"]}"' for t in tables if t["begin_snapshot"] == version}
+    changes |= {f"deleted_from_table:{file['table_id']}" for file in known.files if file["end_snapshot"] == version}
     changes |= {f"altered_table:{number}" for number in altered}
     changes |= {'created_schema:"main"'} if version == 0 else set()
     said = set(str(made["changes_made"] or "").split(",")) if made else changes
@@ -233,6 +235,7 @@ def _files(known: Catalogue) -> Iterator[Finding]:
         for entry in known.entries
         for file in json.loads(entry["data_files"] or "[]")
     }
+    expired = _expired(known)
     entry_version = {known.committed.get(entry["entry_hash"]) for entry in known.entries}
     next_row: dict[int, int] = defaultdict(int)
     for file in known.files:
@@ -244,8 +247,9 @@ def _files(known: Catalogue) -> Iterator[Finding]:
                 yield Finding("catalogue", where, "the version of a ledger entry", f"version {started}")
         elif (version := version_of.get(name)) is not None and version != started:
             yield Finding("catalogue", where, f"known since version {version}", f"since {started}")
-        if file["end_snapshot"] is not None:
-            yield Finding("catalogue", where, "a file that never ends", f"ended at version {file['end_snapshot']}")
+        if file["end_snapshot"] != (until := expired.get(name)):
+            said = f"ended at version {until}, as a ledger entry says" if until else "a file that never ends"
+            yield Finding("catalogue", where, said, f"ended at version {file['end_snapshot']}")
         if file["row_id_start"] != next_row[file["table_id"]]:
             expected = f"row_id_start {next_row[file['table_id']]}"
             yield Finding("catalogue", where, expected, str(file["row_id_start"]))
@@ -259,6 +263,19 @@ def _files(known: Catalogue) -> Iterator[Finding]:
             yield Finding("catalogue", where, "a plain Parquet file below its table", f"{file['file_format']} {odd}")
     if known.is_newest:
         yield from _table_totals(known)
+
+
+def _expired(known: Catalogue) -> dict[str, int]:
+    """Each file that expired, by a ledger entry at whatever version, and the version of that entry."""
+    acts = {act["by"] for act in known.expired}
+    versions = {
+        int(str(change["commit_message"]).rpartition(" b")[2].partition("-")[0]): change["snapshot_id"]
+        for change in known.rows("snapshot_changes", f"commit_message LIKE '{EXPIRE} b%'")
+    }
+    missing = acts - versions.keys()
+    return {
+        file["path"]: versions[act["by"]] for act in known.expired if act["by"] not in missing for file in act["files"]
+    }
 
 
 def _table_totals(known: Catalogue) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from finops_kit.store.expire import acts_since
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.reader import Reader
@@ -35,6 +36,7 @@ class Catalogue:
         self.schemas = self.rows("schema_versions", "begin_snapshot <= ?")
         self.table_name = {row["table_id"]: row["table_name"] for row in self.tables}
         self.committed = {self._hash(row): version for version, row in self.changes.items() if self._hash(row)}
+        self.expired = acts_since(reader)
         newest = self.rows("snapshot", "snapshot_id > ?", "snapshot_id")
         self.is_newest = not newest
 

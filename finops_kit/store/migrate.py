@@ -15,6 +15,7 @@ import duckdb
 from finops_kit.errors import StoreError
 from finops_kit.fields import TABLES
 from finops_kit.fields.types import Field, Table
+from finops_kit.store.expire import expired_files
 from finops_kit.store.lake import LAKE
 
 if TYPE_CHECKING:
@@ -109,11 +110,14 @@ def refuse_lost(connection: duckdb.DuckDBPyConnection, missing: Lacking) -> None
         )
 
 
-def stand_ins(connection: duckdb.DuckDBPyConnection, refuse: bool = True) -> frozenset[str]:
+def stand_ins(connection: duckdb.DuckDBPyConnection, version: int, refuse: bool = True) -> frozenset[str]:
     """Make a view in ``past`` for each table that the connection's version lacks in whole or in part.
+
+    What expired since is lacking as well: such a table is read as it is after the act, less what came after.
 
     Parameters
     ----------
+    version : the version that the connection sees
     refuse : stop at what was there once; a check goes on, and names it
 
     Returns
@@ -125,13 +129,24 @@ def stand_ins(connection: duckdb.DuckDBPyConnection, refuse: bool = True) -> fro
     StoreError : what is missing was there once
     """
     missing = lacking(connection)
-    if not missing:
+    expired = expired_files(connection, version)
+    if not missing and not expired:
         return frozenset()
     if refuse:
         refuse_lost(connection, missing)
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{PAST}")
     empty = {table.name: f"SELECT {_nulls(table.fields)} WHERE false" for table in missing.tables}
-    partly = {name: f"SELECT *, {_nulls(fields)} FROM {LAKE}.{name}" for name, fields in missing.columns.items()}
+    there = columns_there(connection) if expired else {}
+    partly = {}
+    for name in missing.columns.keys() | expired.keys():
+        nulls = f", {_nulls(missing.columns[name])}" if name in missing.columns else ""
+        partly[name] = f"SELECT *{nulls} FROM {LAKE}.{name}"
+        if name in expired:
+            own = ", ".join(f'"{column}"' for column in there[name])
+            partly[name] = (
+                f"SELECT {own}{nulls} FROM {LAKE}.{name} AT (VERSION => {expired[name]}) "
+                f"WHERE batch_id IN (SELECT batch_id FROM {LAKE}.ledger)"
+            )
     for name, select in (empty | partly).items():
         connection.execute(f"CREATE OR REPLACE VIEW memory.{PAST}.{name} AS {select}")
     return frozenset(empty | partly)

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.store.expire import EXPIRE
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
@@ -69,6 +70,10 @@ def _duplicates(entries: Sequence[Entry]) -> Iterator[Finding]:
             )
 
 
+#: what an entry of some kinds may do besides inserting rows; the catalogue check holds it against what the entry says
+ALLOWED = {MIGRATE: ("tables_altered",), EXPIRE: ("tables_deleted_from",)}
+
+
 def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
     """Hold the lake's own versions against the ledger: every change of data is one entry, and none deletes."""
     versions = reader.connection.execute(
@@ -84,7 +89,7 @@ def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
         touched = sorted(kind for kind in (changes or {}) if kind not in ("schemas_created", "tables_created"))
         if not touched:
             continue
-        allowed = {"tables_inserted_into", *(["tables_altered"] if known.get(recorded) == MIGRATE else [])}
+        allowed = {"tables_inserted_into", *ALLOWED.get(known.get(recorded, ""), ())}
         if not allowed.issuperset(touched):
             yield Finding("history", f"store version {number}", "rows inserted only", ", ".join(touched))
         if recorded not in known:
@@ -109,10 +114,16 @@ def _proved_files(entries: Sequence[Entry]) -> dict[str, tuple[Entry, dict[str, 
 
 
 def data_files(
-    reader: Reader, entries: Sequence[Entry], tell: Callable[[str], None]
+    reader: Reader, entries: Sequence[Entry], tell: Callable[[str], None], expired: Sequence[Entry] = ()
 ) -> tuple[dict[str, Any], int, list[Finding]]:
-    """Hash every data file, and hold the catalogue's list of files against the ledger's."""
+    """Hash every data file, and hold the catalogue's list of files against the ledger's.
+
+    Parameters
+    ----------
+    expired : what expired since, by batch and table: such a file is gone, or waits to be removed
+    """
     proved, findings, total = _proved_files(entries), [], 0
+    gone = {file["path"]: act for act in expired for file in act["files"]}
     root = reader.workspace.data
     for number, (path, (entry, file)) in enumerate(sorted(proved.items()), start=1):
         tell(f"hashing data file {number:,} of {len(proved):,}")
@@ -126,14 +137,15 @@ def data_files(
             if (found := file_hash(place)) != file["sha256"]:
                 findings.append(Finding("data file", where, f"SHA-256 {file['sha256']}", found))
         except FileNotFoundError:
-            findings.append(Finding("data file", where, "a file", "none; it was deleted or moved"))
+            if path not in gone:
+                findings.append(Finding("data file", where, "a file", "none; it was deleted or moved"))
         except OSError as error:
             findings.append(Finding("data file", where, "a file that can be read", error.strerror or str(error)))
-    findings += _catalogue_files(reader, proved)
+    findings += _catalogue_files(reader, proved, gone)
     return proved, total, findings
 
 
-def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding]:
+def _catalogue_files(reader: Reader, proved: dict[str, Any], gone: dict[str, Any]) -> Iterator[Finding]:
     root, listed = reader.workspace.data, set()
     absent = {table.name for table in lacking(reader.connection).tables}
     lists = " UNION ALL ".join(
@@ -151,7 +163,7 @@ def _catalogue_files(reader: Reader, proved: dict[str, Any]) -> Iterator[Finding
             yield Finding("catalogue", f"{table}: {name}", "a ledger entry that proves it", "none")
         if deletes:
             yield Finding("catalogue", f"{table}: {name}", "no deleted rows", f"rows deleted by {Path(deletes).name}")
-    for name in sorted(proved.keys() - listed):
+    for name in sorted(proved.keys() - listed - gone.keys()):
         yield Finding("catalogue", name, "listed at this version, as the ledger says", "not listed: its rows are gone")
 
 
@@ -160,8 +172,11 @@ def _inside(root: Path, path: str) -> str:
     return place.relative_to(root).as_posix() if place.is_relative_to(root) else path
 
 
-def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]]:
-    """Count the rows of each batch, and add up its charges, against what its entry says."""
+def counts(reader: Reader, entries: Sequence[Entry], expired: Sequence[Entry] = ()) -> tuple[int, list[Finding]]:
+    """Count the rows of each batch, and add up its charges, against what its entry says; less what expired since."""
+    gone: dict[str, dict[str, int]] = defaultdict(dict)
+    for act in expired:
+        gone[act["batch_id"]][act["table"]] = act.get("rows", 0)
     findings: list[Finding] = []
     by_batch: dict[str, dict[str, int]] = defaultdict(dict)
     counted = [table for table in TABLES if table != LEDGER]
@@ -183,6 +198,8 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
     for entry in entries:
         rows = by_batch.pop(entry["batch_id"], {})
         name = f"batch {entry['batch_id']} (ledger entry {entry['entry']}, {entry['source_file'] or entry['kind']})"
+        for table, count in gone[entry["batch_id"]].items():
+            rows[table] = rows.get(table, 0) + count
         stored = sum(count for table, count in rows.items() if table in SOURCE_TABLES)
         for label, said, found in (
             ("stored", entry["rows_stored"], stored),
@@ -193,7 +210,7 @@ def counts(reader: Reader, entries: Sequence[Entry]) -> tuple[int, list[Finding]
     for batch, rows in sorted(by_batch.items()):
         strays = ", ".join(f"{count} in {table}" for table, count in sorted(rows.items()))
         findings.append(Finding("rows", f"batch {batch}", "a ledger entry", f"none, but rows: {strays}"))
-    findings += _sums(reader, entries)
+    findings += _sums(reader, [entry for entry in entries if "charge" not in gone[entry["batch_id"]]])
     return sum(int(count) for table, _, count in rows_of if table in SOURCE_TABLES), findings
 
 

@@ -44,7 +44,7 @@ class Reader:
         self.connection = connection
         self.version = version
         self.version_time = version_time
-        self._past = stand_ins(connection, refuse=views)
+        self._past = stand_ins(connection, version, refuse=views)
         self.names = create_views(connection, workspace.data, self._past) if views else ()
 
     def source(self, table: str) -> str:

@@ -19,6 +19,7 @@ import duckdb
 from finops_kit.errors import StoreError, StoreMissing, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store.catalogue import check_catalogue
+from finops_kit.store.expire import acts_since
 from finops_kit.store.finding import Finding
 from finops_kit.store.heads import check_heads, heads_folder, read_heads
 from finops_kit.store.proofs import chain, counts, data_files, history, orphans, read_entries
@@ -34,6 +35,7 @@ class VerifyReport:
     Attributes
     ----------
     findings : what does not fit; empty where the store is sound
+    expired : batches of a table that expired since by a recorded act; their entries are proven, their data is gone
     orphans : files in the data folder that no committed batch knows, such as a killed ingest leaves; harmless
     """
 
@@ -44,6 +46,7 @@ class VerifyReport:
     bytes: int = 0
     rows: int = 0
     heads: int = 0
+    expired: int = 0
     findings: list[Finding] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -64,6 +67,7 @@ class VerifyReport:
             "bytes": self.bytes,
             "rows": self.rows,
             "heads": self.heads,
+            "expired": self.expired,
             "findings": [finding.as_dict() for finding in self.findings],
             "orphans": self.orphans,
             "seconds": round(self.seconds, 3),
@@ -114,6 +118,7 @@ def verify(
             report.findings.append(Finding("store", str(workspace.root), "a store that opens", str(error)))
             return report
         report.store_version = reader.version
+        expired: list[dict[str, Any]] = []
         tell("reading the ledger")
         entries, unreadable = read_entries(reader)
         report.findings += unreadable
@@ -128,15 +133,19 @@ def verify(
             report.findings += _all(lambda: history(reader, entries))
             report.findings += _all(lambda: check_catalogue(reader, entries))
         try:
-            known, report.bytes, file_findings = data_files(reader, entries, tell)
-            report.files = len(known)
+            expired += acts_since(reader)
+            report.expired = len({(act["batch_id"], act["table"]) for act in expired})
+            known, report.bytes, file_findings = data_files(reader, entries, tell, expired)
+            report.files = len(known) - sum(len(act["files"]) for act in expired)
             report.findings += file_findings
             tell("counting rows and adding up")
-            report.rows, count_findings = counts(reader, entries)
+            report.rows, count_findings = counts(reader, entries, expired)
             report.findings += count_findings
         except duckdb.Error as error:
             report.findings.append(_unreadable(error))
         report.orphans = orphans(reader)
+        gone = [file["path"] for act in expired for file in act["files"]]
+        report.orphans += sorted(path for path in gone if (workspace.data / path).is_file())
     report.seconds = time.monotonic() - began
     return report
 

@@ -136,7 +136,9 @@ def test_no_statement_in_the_source_takes_anything_back() -> None:
                 continue
             verb = re.match(r"\s*(UPDATE|DELETE FROM|DROP TABLE|TRUNCATE|ALTER TABLE|MERGE INTO)\s", text, re.I)
             adds = path.name == "migrate.py" and re.match(r"ALTER TABLE lake\.lake ADD COLUMN ", text)
-            if verb and not adds and re.search(r"\blake\b", text):
+            # the one exception: expiry, an act with a ledger entry that names each file (docs/ledger.md)
+            expires = path.name == "expire.py" and text.startswith("DELETE FROM lake.lake WHERE batch_id IN (")
+            if verb and not adds and not expires and re.search(r"\blake\b", text):
                 found.append(f"{path.name}:{node.lineno}: {text[:80]}")
     assert found == []
 

@@ -1,0 +1,217 @@
+"""Expiry: data past its retention leaves the store by one recorded act, and the proof that it was there stays.
+
+This is the one exception to append-only, and it is narrow. What leaves is whole batches of one class of tables,
+each past its years and under no hold. A ledger entry of kind ``expire`` stands first: it names every file with
+its hash, the rule, the reason and who. Only then are the files removed from disk. Ledger entries never expire,
+so each leaf of the Merkle tree stays, and a proof made earlier still holds.
+
+From the act's version on the data is gone. A reader at an earlier version sees what has not expired since
+(:func:`expired_files`): a version stays what it was, less what had to be destroyed.
+
+Source: GDPR Article 5(1)(e) and 17(1)(e), AO section 147(3): data is kept as long as it must be, and no longer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from finops_kit.errors import UsageError, VerificationFailed
+from finops_kit.fields import REFERENCE_TABLES
+from finops_kit.settings import Workspace
+from finops_kit.store.configuration import StoreSettings
+from finops_kit.store.lake import LAKE
+
+if TYPE_CHECKING:
+    from finops_kit.store.reader import Reader
+
+#: the kind of a ledger entry by which data expired
+EXPIRE = "expire"
+#: what can expire batch by batch. The ledger and what says which delivery is current are the proof; what states are
+#: derived from stands for many batches at once.
+EXPIRABLE = ("charge", "quarantine", "report_run", *(table.name for table in REFERENCE_TABLES))
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Expiry:
+    """What an expiry covers, and whether it was done.
+
+    Attributes
+    ----------
+    batches : per batch and table: batch_id, entry, table, recorded_on, kept_until, rows, files (path, bytes, sha256)
+    held : what would be due and is held: batch_id, table, hold
+    entry : the ledger entry of the act; None where nothing was done
+    removed : files removed from disk
+    """
+
+    retention_class: str
+    before: date
+    batches: list[Row] = field(default_factory=list)
+    held: list[Row] = field(default_factory=list)
+    entry: int | None = None
+    removed: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """The size of the files."""
+        return sum(file["bytes"] for batch in self.batches for file in batch["files"])
+
+    def as_dict(self) -> Row:
+        """For JSON."""
+        return {"class": self.retention_class, "before": self.before.isoformat(), "batches": self.batches,
+                "held": self.held, "bytes": self.bytes, "entry": self.entry, "removed": self.removed}  # fmt: skip
+
+
+def plan_expiry(
+    entries: Sequence[Row], settings: StoreSettings, retention_class: str, before: date, today: date
+) -> Expiry:
+    """What of a class is past its years, recorded before a day, and what of it a hold keeps.
+
+    Parameters
+    ----------
+    entries : the ledger in its order
+
+    Raises
+    ------
+    UsageError : there is no such class, or none of its tables can expire
+    """
+    from finops_kit.store.retention import CLASSES, TABLE_CLASSES, retention_years
+
+    if retention_class not in CLASSES:
+        raise UsageError(f"There is no class {retention_class!r}. There are {', '.join(CLASSES)}.")
+    years = retention_years(settings)
+    tables = [table for table in EXPIRABLE if TABLE_CLASSES.get(table, "books") == retention_class]
+    gone = {(act["batch_id"], act["table"]) for act in expired_batches(entries)}
+    plan = Expiry(retention_class, before)
+    for entry in entries:
+        day = entry["recorded_at"].astimezone(UTC).date()
+        files = defaultdict(list)
+        for file in json.loads(entry["data_files"] or "[]"):
+            if file["table"] in tables:
+                files[file["table"]].append({key: file[key] for key in ("path", "bytes", "sha256")})
+        for table, own in sorted(files.items()):
+            until = date(day.year + years[table], 12, 31)
+            if day >= before or today <= until or (entry["batch_id"], table) in gone:
+                continue
+            holds = [hold.name for hold in settings.holds if hold.covers(table, day)]
+            if holds:
+                plan.held.append({"batch_id": entry["batch_id"], "table": table, "hold": ", ".join(holds)})
+                continue
+            plan.batches.append({"batch_id": entry["batch_id"], "entry": entry["entry"], "table": table,
+                                 "recorded_on": day.isoformat(), "kept_until": until.isoformat(),
+                                 "files": own})  # fmt: skip
+    return plan
+
+
+def expire(
+    workspace: Workspace, retention_class: str, before: date, *, reason: str = "", actor: str | None = None,
+    dry_run: bool = True, today: date | None = None,
+) -> Expiry:  # fmt: skip
+    """Let a class expire: say what is due, or record the act and remove the files.
+
+    Parameters
+    ----------
+    before : only what was recorded before this day
+    reason : why, for the ledger; an act needs one
+    dry_run : only say what would go
+    today : the day that it is judged on; today where nothing is said
+
+    Raises
+    ------
+    UsageError : no such class, or no reason
+    VerificationFailed : a file that should go is not what the ledger says; nothing is removed
+    StoreBusy, StoreError : another process writes, or the store cannot be written to
+    """
+    from finops_kit.store.configuration import read_settings
+    from finops_kit.store.ledger import file_hash
+    from finops_kit.store.writer import open_writer
+
+    if not dry_run and not reason.strip():
+        raise UsageError("Expiry is recorded with its reason: say --reason.")
+    with open_writer(workspace) as writer, writer.exclusive():
+        entries = _entries(writer.connection)
+        plan = plan_expiry(
+            entries, read_settings(workspace), retention_class, before, today or datetime.now(UTC).date()
+        )
+        for file in (file for batch in plan.batches for file in batch["files"]):
+            path = workspace.data / file["path"]
+            if not path.is_file() or file_hash(path) != file["sha256"]:
+                raise VerificationFailed(
+                    f"{file['path']} is not what the ledger says; nothing expired. `finops verify`."
+                )
+        for batch in plan.batches:
+            row = writer.connection.execute(
+                f"SELECT count(*) FROM {LAKE}.{batch['table']} WHERE batch_id = ?", [batch["batch_id"]]
+            ).fetchone()
+            batch["rows"] = int(row[0]) if row else 0
+        if dry_run:
+            return plan
+        if plan.batches:
+            details = {"class": retention_class, "before": before.isoformat(), "reason": reason.strip(),
+                       "batches": plan.batches, "held": plan.held}  # fmt: skip
+            with writer.batch(kind=EXPIRE, format=retention_class, details=details, actor=actor) as act:
+                for table in sorted({batch["table"] for batch in plan.batches}):
+                    ids = [batch["batch_id"] for batch in plan.batches if batch["table"] == table]
+                    marks = ", ".join("?" for _ in ids)
+                    act.connection.execute(f"DELETE FROM {LAKE}.{table} WHERE batch_id IN ({marks})", ids)
+            plan.entry = act.entry
+        plan.removed = remove_expired(workspace, _entries(writer.connection))
+    return plan
+
+
+def _entries(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    table = connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table()
+    return list(table.to_pylist())
+
+
+def remove_expired(workspace: Workspace, entries: Sequence[Row]) -> int:
+    """Remove from disk what the ledger says has expired; what a crash left is removed by the next act."""
+    removed = 0
+    for act in expired_batches(entries):
+        for file in act["files"]:
+            path = workspace.data / file["path"]
+            if path.is_file():
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def expired_batches(entries: Sequence[Row]) -> list[Row]:
+    """What expired by the ledger's entries: per batch and table, with ``by``, the number of the act's entry."""
+    return [
+        {**batch, "by": entry["entry"]}
+        for entry in entries if entry["kind"] == EXPIRE
+        for batch in json.loads(entry["details"] or "{}").get("batches", [])
+    ]  # fmt: skip
+
+
+def expired_files(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, int]:
+    """Tables of which files expired after a version, each with the version from which on they are read without them."""
+    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
+    rows = connection.execute(
+        f"SELECT t.table_name, max(f.end_snapshot) FROM {catalogue}_data_file f JOIN {catalogue}_table t "
+        f"USING (table_id) WHERE f.end_snapshot > ? AND f.begin_snapshot <= ? GROUP BY 1",
+        [version, version],
+    ).fetchall()
+    return {str(table): int(until) for table, until in rows}
+
+
+def acts_since(reader: Reader) -> list[Row]:
+    """What expired of what a reader's version once had: read at the newest version, whatever the reader's own is."""
+    newest = f"(SELECT max(snapshot_id) FROM __ducklake_metadata_{LAKE}.ducklake_snapshot)"
+    row = reader.connection.execute(f"SELECT {newest}").fetchone()
+    at = f" AT (VERSION => {int(row[0])})" if row and reader.version != row[0] else ""
+    source = f"{LAKE}.ledger{at}" if reader.source("ledger").startswith(LAKE) else reader.source("ledger")
+    found = reader.connection.execute(
+        f"SELECT entry, kind, details FROM {source} WHERE kind = '{EXPIRE}' ORDER BY entry"
+    ).fetchall()
+    acts = expired_batches([dict(zip(("entry", "kind", "details"), row, strict=True)) for row in found])
+    return [act for act in acts if act["entry"] <= reader.ledger_entries]
