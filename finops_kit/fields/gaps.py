@@ -104,5 +104,12 @@ GAPS: dict[str, tuple[Gap, ...]] = {
             "null"),
         Gap("BillingCycle, BillingDate", "named in UTC+8, with no time of day", "the same names in UTC"),
     ),
+    "opencost": (
+        Gap("BilledCost", "an allocation splits what the provider bills", "0; the data set is never part of charge"),
+        Gap("BillingCurrency", "an answer does not name the currency of its prices",
+            "USD, OpenCost's default, unless a `currency` stands beside `data`"),
+        Gap("ListCost, ContractedCost, SKUs", "prices are those of nodes, split by use", "null"),
+        Gap("BillingPeriod", "an answer has a window, not a month", "the window; the same window again replaces it"),
+    ),
 }  # fmt: skip
 GAPS["azure-amortized"] = GAPS["azure"]

@@ -23,10 +23,12 @@ from finops_kit.normalize.azure import plan_azure
 from finops_kit.normalize.focus import plan_focus
 from finops_kit.normalize.gcp import plan_gcp
 from finops_kit.normalize.oci import plan_oci
+from finops_kit.normalize.opencost import plan_opencost
 from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
 from finops_kit.normalize.tag_rules import is_tag_rules
+from finops_kit.sources.allocations import read_allocation_layout
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, data_set
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import SourceFile, inspect_file
@@ -75,6 +77,8 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
         return plan_oci(scan.header, scan.types)
     if known.name == "alibaba-bill":
         return plan_alibaba(scan.header, scan.types)
+    if known.name == "opencost":
+        return plan_opencost(scan.header)
     if known.name == "inventory":
         return plan_inventory(known, scan.header, scan.types)
     return plan_reference(known, scan.header, scan.types)
@@ -104,8 +108,8 @@ def open_source(
             raise SourceRefused(f"{source.name} has a header but no rows. Export it again.")
     elif source.kind == "workbook":
         known = _workbook(forced, source)
-    elif source.kind == "json" and (layout := _json_bill(forced, source)):
-        scan.layout, known = layout, FORMATS["gcp-billing"]
+    elif source.kind == "json" and (bill := _json_bill(forced, source)):
+        scan.layout, known = bill
     elif source.kind == "json" and (observer := _observer(forced, source)):
         known = observer
     elif source.kind == "json":
@@ -125,18 +129,18 @@ def open_source(
     yield Opened(known, scan, remark)
 
 
-def _json_bill(forced: Format | None, source: SourceFile) -> Layout | None:
-    """The columns of a bill in JSON lines; None where the file is something else."""
-    if forced is not None and forced.name != "gcp-billing":
-        return None
-    layout = read_layout(source)
-    if layout is None:
+def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Format] | None:
+    """The columns of a bill in JSON and its format; None where the file is something else."""
+    wanted = forced.name if forced is not None else None
+    if wanted in (None, "opencost") and (layout := read_allocation_layout(source)) is not None:
+        return layout, FORMATS["opencost"]
+    if wanted not in (None, "gcp-billing") or (layout := read_layout(source)) is None:
         return None
     if forced is not None:
         check_header(forced, layout.header, source.name)
-        return layout
+        return layout, forced
     found = recognise_header(layout.header)
-    return layout if found is not None and found.name == "gcp-billing" else None
+    return (layout, found) if found is not None and found.name == "gcp-billing" else None
 
 
 def _observer(forced: Format | None, source: SourceFile) -> Format | None:

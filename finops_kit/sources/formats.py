@@ -79,6 +79,7 @@ _FORMATS = (
     Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
     Format("oci-cost", "oci", "charge", OCI_NEEDS, "Oracle Cloud cost report"),
     Format("alibaba-bill", "alibaba", "charge", ALIBABA_NEEDS, "Alibaba Cloud bill"),
+    Format("opencost", "opencost", "charge", (), "OpenCost or Kubecost allocations (JSON)"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
     Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
     Format("aws-inventory", "aws", "resource_snapshot", (), "aws ... describe-* JSON"),

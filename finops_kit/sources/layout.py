@@ -26,11 +26,13 @@ class Layout:
     delimiter : one character
     header : the column names as they stand there, blanks around them taken off
     has_rows : whether anything follows the header
+    shape : how JSON is laid out: ``lines``, ``array`` or ``allocations``
     """
 
     delimiter: str
     header: tuple[str, ...]
     has_rows: bool
+    shape: str = "lines"
 
 
 def read_layouts(source: SourceFile) -> list[Layout]:

@@ -17,6 +17,8 @@ from finops_kit.store.lake import LAKE
 
 #: the data set, the source and the counterpart of spread costs
 AMORTISED, SPREAD, INVOICED = "charge_amortized", "azure-amortized", "azure"
+#: data sets that say again, otherwise, what is billed elsewhere: each under its own name, never added to ``charge``
+APART = (AMORTISED, "charge_allocated")
 
 
 def current_sql(dataset: str) -> str:

@@ -14,7 +14,7 @@ import duckdb
 
 from finops_kit.errors import StoreError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
-from finops_kit.store.amortised import AMORTISED, CHARGE_WITH_AMORTISED, current_sql
+from finops_kit.store.amortised import AMORTISED, APART, CHARGE_WITH_AMORTISED, current_sql
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lake import LAKE
@@ -46,6 +46,7 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
     """
     charge = CHARGE_WITH_AMORTISED if amortised else current_sql("charge")
     views = {"current_delivery": _CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
+    views |= {name: current_sql(name) for name in APART}
     for table in REFERENCE_TABLES:
         views[table.name] = (
             f"SELECT t.* FROM {LAKE}.{table.name} t SEMI JOIN current_delivery d "

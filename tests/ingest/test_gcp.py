@@ -112,6 +112,38 @@ def test_parquet_with_records_and_lists(store, write):
     assert ask(store, 'SELECT "Tags", "SubAccountName" FROM charge LIMIT 1') == [({"team": "core"}, "Shop")]
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_array_of_objects_as_bq_prints_it(store, write, indent):
+    def texts(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: texts(one) for name, one in value.items()}
+        return [texts(one) for one in value] if isinstance(value, list) else None if value is None else str(value)
+
+    late = {**ROW, "seller_name": "Acme [EU], \\"}
+    text = json.dumps([texts({**ROW, "credits": [TRIAL]}), late, 7], indent=indent)
+    report = ingest_paths(store, [write("a.json", text)]).files[0]
+    assert (report.format, report.rows_read, report.rows_stored, report.rows_quarantined) == ("gcp-billing", 3, 2, 1)
+    assert report.control_totals == {"EUR": D("2.25")}
+    assert ask(store, 'SELECT "BilledCost", "PublisherName", "Tags" FROM charge ORDER BY source_row') == [
+        (D(1), "Google Cloud", {"team": "core"}), (D("1.25"), late["seller_name"], {"team": "core"})]  # fmt: skip
+    cut = ingest_paths(store, [write("b.json", text[:-9])]).files[0]
+    assert cut.status == "refused" and "array" in cut.reason
+
+
+def test_parquet_with_lists_in_a_record_of_their_own_as_bigquery_writes_them(store, write):
+    credit = pa.struct([("name", pa.string()), ("amount", pa.float64()), ("type", pa.string())])
+    wrapped = pa.struct([("list", pa.list_(pa.struct([("element", credit)])))])
+    flat_row = {name: value for name, value in ROW.items() if name != "credits"}
+    columns = {name: pa.array([value, value]) for name, value in flat_row.items()}
+    credits = [{"name": "a", "amount": amount, "type": "PROMOTION"} for amount in (-0.25, -0.05)]
+    columns["credits"] = pa.array([{"list": [{"element": one} for one in credits]}, {"list": []}], wrapped)
+    path = write("a.parquet", b"")
+    pq.write_table(pa.table(columns), path)
+    assert ingest_paths(store, [path]).files[0].control_totals == {"EUR": D("2.2")}
+    assert ask(store, 'SELECT "BilledCost", "ContractedCost" FROM charge ORDER BY source_row') == [
+        (D("0.95"), D("1.25")), (D("1.25"), D("1.25"))]  # fmt: skip
+
+
 @pytest.mark.parametrize("credits", ["[{'amount': }]", "[{'name': 'x'}]", "oops", "[{'amount': 'much'}]"])
 def test_credits_that_cannot_be_read_set_the_row_aside(store, write, credits):
     text = table({"credits": [1]}, {}).replace("[1]", f'"{credits}"')

@@ -1,0 +1,75 @@
+"""Answers of the allocation API of OpenCost and Kubecost: what each workload took of a cluster in a window of time.
+
+Source: OpenCost, "API", ``/allocation`` and ``/allocation/compute``; Kubecost, "Allocation API": ``data`` is a list
+with one object per step, which holds the allocations by name (``__idle__`` and ``__unallocated__`` among them).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from finops_kit.errors import SourceRefused
+from finops_kit.sources.files import SourceFile, SourceStream
+from finops_kit.sources.layout import Layout
+
+#: an answer is read whole, so there is a bound to it, in bytes of JSON
+MAX_BYTES = 512 << 20
+#: what OpenCost's prices are in unless it is told otherwise; its answers do not say
+DEFAULT_CURRENCY = "USD"
+#: costs that add up to ``totalCost``, each with an adjustment beside it where it was reconciled with a bill
+COMPONENTS = ("cpu", "gpu", "ram", "pv", "network", "loadBalancer")
+_PROPERTIES = ("cluster", "node", "namespace", "controllerKind", "controller", "pod", "container", "providerID")
+HEADER = (
+    "name", "window.start", "window.end", "start", "end", "minutes", *(f"properties.{name}" for name in _PROPERTIES),
+    "labels", "currency", "cpuCoreHours", "gpuHours", "ramByteHours", "pvByteHours",
+    *(f"{name}{what}" for name in COMPONENTS for what in ("Cost", "CostAdjustment")), "sharedCost", "externalCost",
+    "totalCost", "other_fields",
+)  # fmt: skip
+
+
+def read_allocation_layout(source: SourceFile) -> Layout | None:
+    """The columns of an answer; None where the file is something else."""
+    head = source.head[:262_144].decode("utf-8", errors="replace").removeprefix("\ufeff")
+    like = re.search(r'"data"\s*:\s*[\[{]', head) and all(f'"{name}"' in head for name in ("cpuCost", "ramCost"))
+    return Layout("\n", HEADER, True, "allocations") if like and '"totalCost"' in head else None
+
+
+def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+    """Each allocation of an answer, of every step: as it is written, and decoded; labels as one JSON text.
+
+    Raises
+    ------
+    SourceRefused : it is no such answer, or says that it failed
+    """
+    content = bytearray()
+    while piece := stream.read(1 << 20):
+        content += piece
+        if len(content) > MAX_BYTES:
+            raise SourceRefused(f"{name} holds more than {MAX_BYTES >> 20} MiB of JSON. Ask for shorter windows.")
+    try:
+        answer = decoder.decode(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SourceRefused(f"{name} is no readable JSON ({str(error)[:120]}). Ask for it again.") from error
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list | dict):
+        raise SourceRefused(f"{name} is no answer of an allocation API: it has no data. Ask for it again.")
+    currency = str(answer.get("currency") or DEFAULT_CURRENCY).strip().upper()
+    for step in data if isinstance(data, list) else [data]:
+        if not isinstance(step, dict):
+            continue
+        for key, found in step.items():
+            if not isinstance(found, dict):
+                yield json.dumps({key: found})[:1000], None
+                continue
+            properties = dict(found.get("properties") or {}) if isinstance(found.get("properties"), dict) else {}
+            labels = properties.pop("labels", None)
+            row = {"name": key, **found, "currency": currency, "properties": properties}
+            if isinstance(labels, dict):
+                row["labels"] = json.dumps(labels, ensure_ascii=False)
+            for rest in ("pvs", "lbAllocations", "proportionalAssetResourceCosts", "rawAllocationOnly"):
+                if isinstance(row.get(rest), dict):
+                    row[rest] = json.dumps(row[rest], ensure_ascii=False)
+            yield "", row
