@@ -17,14 +17,15 @@ Examples:
 
 \b
 A replay is a new batch that names the rows it brings again. They add to the delivery that lacked them. What it stores
-is no longer open; what still cannot be stored waits under the replay's batch. Nothing is deleted.
+is no longer open; what still cannot be stored waits under the replay's batch. Rows are closed as well when their whole
+file is taken in again under a corrected mapping, or a newer delivery takes their delivery's place. Nothing is deleted.
 """
 
 
 @finops_command("quarantine", epilog=EPILOG)
 @click.option("--batch", metavar="ID", default="", help="Only rows of this batch.")
 @click.option("--file", "file_name", metavar="NAME", default="", help="Only rows of this file, as it was named.")
-@click.option("--all", "everything", is_flag=True, help="Replayed rows as well.")
+@click.option("--all", "everything", is_flag=True, help="Rows that no longer wait as well.")
 @click.option("--rows", is_flag=True, help="Row by row, not counted by reason.")
 @click.option("--export", "target", metavar="FILE", help="Write the raw rows to a new CSV file.")
 @click.option("--replay", "replayed", metavar="ID", help="Take the open rows of this batch in again.")
@@ -65,10 +66,10 @@ def command(
     elif groups:
         shown = [
             [g["batch_id"], tail(g["source_file"], 60), g["column_name"] or "(the row)", g["reason"], g["rows"],
-             g["replayed"]]
+             g["closed"]]
             for g in groups
         ]  # fmt: skip
-        click.echo(text_table(["batch", "file", "column", "reason", "rows", "replayed"], shown, widest=100))
+        click.echo(text_table(["batch", "file", "column", "reason", "rows", "closed"], shown, widest=100))
     else:
         click.echo("Nothing waits in quarantine.")
     if target and not setting.json:

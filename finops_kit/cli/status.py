@@ -10,18 +10,23 @@ EPILOG = """\b
 Examples:
   finops status
   finops status --json
+  finops status --deliveries                   which delivery of each bill is current, and why
   finops status --as-of 2026-03-31
 """
 
 
 @finops_command("status", epilog=EPILOG)
+@click.option("--deliveries", is_flag=True, help="Say of each account and period which delivery is current, and why.")
 @as_of_option
-def command(setting: Setting, as_of: str | None) -> None:
+def command(setting: Setting, as_of: str | None, deliveries: bool) -> None:
     """Say what the store holds: sources, deliveries, rows, quarantine, ages.
 
     `current` counts the deliveries that pages read, `older` those that a newer delivery of the same period
     replaced; they stay, and are what an earlier --as-of sees.
     """
+    if deliveries:
+        _deliveries(setting, as_of)
+        return
     from finops_kit.cli.tables import age, size, text_table
     from finops_kit.store.door import jsonable
     from finops_kit.store.summary import summarize
@@ -34,7 +39,9 @@ def command(setting: Setting, as_of: str | None) -> None:
     click.echo(f"Store         version {status.store_version} of {status.version_time:%Y-%m-%d %H:%M:%S} UTC, "
                f"pages in {status.currency}")  # fmt: skip
     click.echo(f"Ledger        {status.ledger_entries:,} entries, head {status.ledger_head[:16]}")
-    click.echo(f"Rows          {status.rows_stored:,} stored, {status.rows_quarantined:,} quarantined")
+    open_rows = _open_rows(setting, as_of) if status.rows_quarantined else 0
+    waits = f", of which {open_rows:,} still wait" if status.rows_quarantined else ""
+    click.echo(f"Rows          {status.rows_stored:,} stored, {status.rows_quarantined:,} quarantined{waits}")
     click.echo(f"On disk       {size(status.data_bytes)} in {status.data_files:,} data files, "
                f"catalogue {size(status.catalogue_bytes)}")  # fmt: skip
     last = f", last {age(status.last_report)}" if status.last_report else ""
@@ -50,3 +57,27 @@ def command(setting: Setting, as_of: str | None) -> None:
     ]  # fmt: skip
     headers = ["what", "source", "current", "older", "batches", "rows", "quarantined", "covers until", "age", "learned"]
     click.echo(text_table(headers, rows))
+
+
+def _open_rows(setting: Setting, as_of: str | None) -> int:
+    from finops_kit.store import open_reader
+    from finops_kit.store.held import held_groups
+
+    with open_reader(setting.workspace, as_of) as reader:
+        return sum(one["rows"] for one in held_groups(reader.connection))
+
+
+def _deliveries(setting: Setting, as_of: str | None) -> None:
+    from finops_kit.cli.tables import text_table
+    from finops_kit.store import open_reader
+    from finops_kit.store.explain import as_json, explain_deliveries
+
+    with open_reader(setting.workspace, as_of) as reader:
+        told = explain_deliveries(reader.connection)
+    if setting.json:
+        print_json({"deliveries": as_json(told)})
+    elif told:
+        rows = [[one.dataset, one.source, one.account, f"{one.period:%Y-%m}", f"{one.rows:,}", one.why] for one in told]
+        click.echo(text_table(["what", "source", "account", "period", "rows", "why"], rows, widest=200))
+    else:
+        click.echo("No bill has been taken in yet. Next: finops ingest YOUR-BILL.csv, or finops demo.")

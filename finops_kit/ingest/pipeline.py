@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
+from finops_kit.ingest.deliveries import AlonePart, Delivery, take_from
 from finops_kit.ingest.locations import Located, group_reports, locate, report_name
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.recognise import Opened, open_source
@@ -25,36 +26,6 @@ from finops_kit.sources.objects import without_secrets
 from finops_kit.store import Writer, open_writer
 
 Progress = Callable[[str], None]
-
-
-@dataclass
-class _Group:
-    """The part files of one report, and which accounts and periods its earlier parts have delivered already."""
-
-    delivered: set[tuple[str, Any]] = field(default_factory=set)
-
-    def mode(self, account: str, period: Any) -> str:
-        """``append`` once an earlier part of the report delivered the same account and period."""
-        key = (account, period)
-        if key in self.delivered:
-            return "append"
-        self.delivered.add(key)
-        return "replace"
-
-    def take_from(self, writer: Writer, batch_id: str) -> None:
-        """A part that was stored before has delivered its accounts and periods already."""
-        found = writer.connection.execute(
-            "SELECT billing_account_id, period_start FROM lake.delivery WHERE batch_id = ?", [batch_id]
-        ).fetchall()
-        self.delivered |= set(found)
-
-
-class _Again(_Group):
-    """Rows that come again: they add to what was delivered without them."""
-
-    def mode(self, account: str, period: Any) -> str:
-        """Always ``append``."""
-        return "append"
 
 
 def ingest_paths(
@@ -149,29 +120,39 @@ def _ingest_group(
     progress: Progress | None,
     replaying: tuple[str, dict[str, Any]] | None,
 ) -> Iterator[FileReport]:
-    group = _Again() if replaying else _Group()
-    again = len(located) > 1 and _is_redelivered(writer, located)
-    for file in located:
+    broken = False
+    group, alone = Delivery(adds=bool(replaying)), len(located) == 1
+    if alone and not replaying and not located[0].report and (part := report_name(located[0])):
+        group = AlonePart(writer, *part)
+    stored = [] if alone else _stored_before(writer, located, format)
+    last = max((i for i, batch_id in enumerate(stored) if batch_id is None), default=0)
+    for batch_id in stored:
+        if batch_id is not None:
+            take_from(group, writer, batch_id)
+    for number, file in enumerate(located):
         if progress:
             progress(f"ingest {file.name}")
         one, brought = FileReport(file.name), False
+        if not alone:
+            group.waits = number < last or broken
         try:
             file.bring()
             brought = True
             with _open(writer, file.path, file.name, format) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
-                    seen = None if again else _seen(writer, opened.scan.expected_digest, format)
+                    seen = _seen(writer, opened.scan.expected_digest, format)
+                    if seen and not alone and stored[number] is None:
+                        seen = None  # its report comes again with other content
                     if seen and opened.known.name == "tag-rules" and not is_current(writer, seen["batch_id"]):
                         seen = None  # rules that were taken back may come again
+                    if seen and isinstance(group, AlonePart) and group.wants(seen["batch_id"]):
+                        seen = None  # the delivery that waits lacks it
                     if seen:
                         one = _unchanged(one, seen)
-                        group.take_from(writer, seen["batch_id"])
                     else:
-                        part = report_name(file)
-                        details: dict[str, Any] = {"report": part[0], "part": part[1]} if part else {}
-                        details |= replaying[1] if replaying else {}
-                        one = opened.append(writer, group.mode, actor, details)
+                        details = _details(file, located) | (replaying[1] if replaying else {})
+                        one = opened.append(writer, group, actor, details)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)
         except FinopsError:
@@ -182,8 +163,18 @@ def _ingest_group(
             one.reason = f"{file.name} could not be stored ({why}). The store is as it was."
         finally:
             file.drop()
+        broken = broken or one.status == REFUSED
         one.walked = file.walked and brought
         yield one
+
+
+def _details(file: Located, located: list[Located]) -> dict[str, Any]:
+    """What the ledger says of a part: its report, its number, and the numbers that came with it."""
+    part = report_name(file)
+    if part is None:
+        return {}
+    numbers = sorted(found[1] for one in located if (found := report_name(one)))
+    return {"report": part[0], "part": part[1]} | ({"parts": numbers} if len(numbers) > 1 else {})
 
 
 def _open(writer: Writer, path: Path, name: str, format: Mapping | str | None) -> AbstractContextManager[Opened]:
@@ -196,29 +187,32 @@ def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
-def _is_redelivered(writer: Writer, located: list[Located]) -> bool:
-    """Whether a report of several parts comes again with other content, so that its unchanged parts count again too.
+def _stored_before(writer: Writer, located: list[Located], format: Mapping | str | None) -> list[str | None]:
+    """The batch that stored each part of a report already; None for those that are to be stored.
 
-    A part that was not stored yet, beside parts that were, is the rest of an ingest that was broken off, unless a
-    file of that name was: then it is a new delivery, and storing its unchanged parts again is right, never too much.
+    Where a report comes again with other content its unchanged parts count again too. A part that was not stored yet,
+    beside parts that were, is the rest of an ingest that was broken off, unless a file of that name was: then it is a
+    new delivery, and storing its unchanged parts again is right, never too much.
     """
-    changed, stored = False, False
+    stored: list[str | None] = []
+    changed = False
     for one in located:
+        stored.append(None)
         try:
             one.bring()
             with one.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except (OSError, SourceRefused):
-            return False
-        if writer.seen(digest):
-            stored = True
+            continue
+        if seen := _seen(writer, digest, format):
+            stored[-1] = seen["batch_id"]
             continue
         row = writer.connection.execute(
             "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND parse_filename(source_file) = ?",
             [one.path.name],
         ).fetchone()
         changed = changed or bool(row and row[0])
-    return changed and stored
+    return [None] * len(stored) if changed else stored
 
 
 def _unchanged(one: FileReport, seen: dict[str, Any]) -> FileReport:

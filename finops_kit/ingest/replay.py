@@ -64,19 +64,25 @@ def replay(
     """
     with open_reader(workspace) as reader:
         rows = held_rows(reader.connection, batch=batch)
-        current = reader.connection.execute("SELECT count(*) FROM current_delivery WHERE batch_id = ?", [batch])
-        replaced = (current.fetchone() or (0,))[0] == 0
-    if not rows:
-        raise UsageError(f"Batch {batch!r} has no open row in quarantine. `finops quarantine` lists those that have.")
-    if FORMATS.get(rows[0]["format"]) and FORMATS[rows[0]["format"]].table == "resource_snapshot":
-        raise UsageError(
-            f"{batch} is an inventory: its rows were seen at one time, together. Correct {rows[0]['source_file']} and "
-            f"ingest it whole."
-        )
+        replaced = any(row["replaced"] for row in held_rows(reader.connection, batch=batch, everything=True))
+        waits = reader.connection.execute(
+            "SELECT count(*) FROM delivery d ANTI JOIN current_delivery c ON c.batch_id = d.batch_id "
+            "WHERE d.batch_id = ? AND d.mode LIKE '%-part'",
+            [batch],
+        ).fetchone()
     if replaced:
         raise UsageError(
             f"A newer delivery has replaced {batch}; its rows would count twice. What the newer one lacks stands in "
             f"quarantine under its own batch."
+        )
+    if not rows:
+        raise UsageError(f"Batch {batch!r} has no open row in quarantine. `finops quarantine` lists those that have.")
+    if waits and waits[0]:
+        raise UsageError(f"{batch} waits for the other parts of its report. Take them in first.")
+    if FORMATS.get(rows[0]["format"]) and FORMATS[rows[0]["format"]].table == "resource_snapshot":
+        raise UsageError(
+            f"{batch} is an inventory: its rows were seen at one time, together. Correct {rows[0]['source_file']} and "
+            f"ingest it whole."
         )
     split = [row for row in rows if row["column_name"] is not None]
     if not split:

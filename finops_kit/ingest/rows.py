@@ -7,7 +7,6 @@ then is the file read again to sort good from bad, in a new batch: a good file, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
+from finops_kit.ingest.deliveries import Delivery
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
@@ -23,9 +23,10 @@ from finops_kit.sources.control import EXACT, read_amount, read_credits, split_a
 from finops_kit.sources.formats import Format
 from finops_kit.store import Batch, Writer
 from finops_kit.store.ledger import plain
+from finops_kit.store.rowgroups import fit_row_groups
 
 #: which delivery mode a file's rows get, asked per (billing account, period)
-Mode = Callable[[str, Any], str]
+Mode = Delivery
 
 
 def append_rows(
@@ -63,6 +64,7 @@ def _append(
         source_bytes=source.size, details=details, actor=actor,
     ) as batch:  # fmt: skip
         try:
+            fit_row_groups(batch.connection)
             sql = scan.open(plan)
             stored = batch.insert(plan.table, plan.careful_sql(sql) if careful else plan.strict_sql(sql))
         finally:
@@ -85,7 +87,14 @@ def _append(
     note = ""
     if batch.rows_quarantined:
         note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
-    note = "; ".join(part for part in (note, plan.remark) if part)
+    if mode.waits and plan.table == "charge":
+        lacking = ", ".join(map(str, sorted(mode.lacks)))
+        note_of_parts = (
+            f"counts once part {lacking} of its report has come" if lacking else "counts once its report is whole"
+        )
+    else:
+        note_of_parts = ""
+    note = "; ".join(part for part in (note, plan.remark, note_of_parts) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
         dict(batch.control_totals), batch.id,
@@ -171,12 +180,16 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         entry[0] += count
         add_totals(entry[1], currency, total)
     _check_control(batch, scan, plan, held, checked)
+    modes = ["append" if plan.appends else mode.mode(account, period) for account, period in periods]
+    for pair in mode.made_whole(periods):
+        periods[pair] = [0, {}]
+        modes.append("append-whole")
     batch.insert_arrow("delivery", pa.table({
         "source_system": [plan.source_system] * len(periods),
         "billing_account_id": [account for account, _ in periods],
         "period_start": pa.array([period for _, period in periods], pa.timestamp("us", tz="UTC")),
         "dataset": [plan.dataset] * len(periods),
-        "mode": ["append" if plan.appends else mode(account, period) for account, period in periods],
+        "mode": modes,
         "rows": [count for count, _ in periods.values()],
         "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
     }))  # fmt: skip
@@ -207,7 +220,7 @@ def _deliver_reference(batch: Batch, plan: Plan, known: Format, mode: Mode, stor
     batch.insert(
         "delivery",
         "SELECT ? AS source_system, '' AS billing_account_id, ? AS dataset, ? AS mode, ?::BIGINT AS rows",
-        [known.family, plan.table, mode("", None), stored],
+        [known.family, plan.table, mode.mode("", None).removesuffix("-part").removesuffix("-whole"), stored],
     )
 
 

@@ -101,7 +101,7 @@ def _deliveries(basis: Basis) -> list[Row]:
         for currency, amount in json.loads(row["billed_cost"] or "{}").items():
             key = (row["source_system"], row["billing_account_id"], row["period_start"].date(), currency)
             totals = runs.setdefault(key, [])
-            if row["mode"] == "append" and totals:
+            if row["mode"].startswith("append") and totals:
                 totals.append(totals[-1] + Decimal(amount))
             else:
                 totals.append(Decimal(amount))

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.files import SourceFile, SourceStream
+from finops_kit.sources.files import SourceFile, read_bounded
 
 #: an export is read whole, so there is a bound to it, in bytes of JSON
 MAX_BYTES = 512 << 20
@@ -94,19 +94,8 @@ def read_document(source: SourceFile) -> tuple[Document, str]:
     ------
     SourceRefused : no JSON, or too large to be an inventory
     """
-    stream = SourceStream(source)
-    try:
-        content = bytearray()
-        while piece := stream.read(1 << 20):
-            content += piece
-            if len(content) > MAX_BYTES:
-                raise SourceRefused(
-                    f"{source.name} holds more than {MAX_BYTES >> 20} MiB of JSON. Export it account by account."
-                )
-        digest = stream.finish()
-    finally:
-        stream.close()
-    value, by_line = _parse(bytes(content), source.name)
+    content, digest = read_bounded(source, MAX_BYTES, "Export it account by account.")
+    value, by_line = _parse(content, source.name)
     at, known_from = time_of(source)
     return Document(value, by_line, at, known_from), digest
 

@@ -239,6 +239,30 @@ class SourceStream(io.RawIOBase):
         super().close()
 
 
+def read_bounded(source: SourceFile, most: int, advice: str) -> tuple[bytes, str]:
+    """The whole content of a file that has to be held in memory at once, and the SHA-256 of its raw bytes, in hex.
+
+    Parameters
+    ----------
+    most : how many bytes it may have
+    advice : what to do where it has more
+
+    Raises
+    ------
+    SourceRefused : it has more, or cannot be read
+    """
+    stream = SourceStream(source)
+    try:
+        content = bytearray()
+        while piece := stream.read(1 << 20):
+            content += piece
+            if len(content) > most:
+                raise SourceRefused(f"{source.name} holds more than {most >> 20} MiB of JSON. {advice}")
+        return bytes(content), stream.finish()
+    finally:
+        stream.close()
+
+
 class _Hashed(io.RawIOBase):
     """A file whose bytes are hashed as they are read."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.files import SourceFile, SourceStream
+from finops_kit.sources.files import SourceFile, read_bounded
 
 #: a dump is read whole, so there is a bound to it, in bytes of JSON
 MAX_BYTES = 512 << 20
@@ -67,19 +67,9 @@ def read_dump(source: SourceFile) -> tuple[Dump, str]:
     ------
     SourceRefused : no JSON, too large, or nothing in it is a Kubernetes object
     """
-    stream = SourceStream(source)
-    try:
-        content = bytearray()
-        while piece := stream.read(1 << 20):
-            content += piece
-            if len(content) > MAX_BYTES:
-                raise SourceRefused(
-                    f"{source.name} holds more than {MAX_BYTES >> 20} MiB of JSON. Dump it kind by kind "
-                    f"(kubectl get nodes -o json, kubectl get pods -A -o json)."
-                )
-        digest = stream.finish()
-    finally:
-        stream.close()
+    content, digest = read_bounded(
+        source, MAX_BYTES, "Dump it kind by kind (kubectl get nodes -o json, kubectl get pods -A -o json)."
+    )
     try:
         whole = json.loads(content.decode("utf-8"), parse_float=Decimal)
     except (ValueError, RecursionError) as error:

@@ -20,14 +20,20 @@ from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lake import LAKE
 from finops_kit.store.migrate import PAST
 
+#: parts of a report wait until a later one says that it is whole
 _CURRENT_DELIVERY = f"""
     SELECT batch_id, source_system, billing_account_id, period_start, dataset
     FROM (
-        SELECT d.*, l.entry, max(CASE WHEN d.mode = 'replace' THEN l.entry END) OVER (
-            PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start) AS newest
-        FROM {LAKE}.delivery d JOIN {LAKE}.ledger l USING (batch_id)
+        SELECT *, max(CASE WHEN counts AND mode IN ('replace', 'replace-part') THEN entry END) OVER (
+            PARTITION BY dataset, source_system, billing_account_id, period_start) AS newest
+        FROM (
+            SELECT d.*, l.entry, d.mode NOT LIKE '%-part' OR l.entry < max(
+                CASE WHEN d.mode = 'append-whole' THEN l.entry ELSE 0 END) OVER (
+                PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start) AS counts
+            FROM {LAKE}.delivery d JOIN {LAKE}.ledger l USING (batch_id)
+        )
     )
-    WHERE entry >= coalesce(newest, 0)
+    WHERE counts AND entry >= coalesce(newest, 0)
 """
 
 _CHARGE_HISTORY = f"""

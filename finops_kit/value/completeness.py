@@ -80,7 +80,7 @@ def as_delivered(deliveries: Table) -> Table:
 
     Parameters
     ----------
-    deliveries : batch_id, entry, source_system, billing_account_id, period_start, mode (replace or append), known_on
+    deliveries : batch_id, entry, source_system, billing_account_id, period_start, mode, known_on
 
     Returns
     -------
@@ -89,7 +89,8 @@ def as_delivered(deliveries: Table) -> Table:
     later = ibis.window(
         group_by=["source_system", "billing_account_id", "period_start"], order_by="entry", following=(1, None)
     )
-    replacing = ibis.ifelse(deliveries["mode"] == "replace", deliveries.known_on, ibis.null("date"))
+    begins = deliveries["mode"].isin(["replace", "replace-part"])
+    replacing = ibis.ifelse(begins, deliveries.known_on, ibis.null("date"))
     return deliveries.mutate(superseded_on=replacing.min().over(later))
 
 

@@ -57,7 +57,7 @@ def test_parts_of_one_report_add_up(store, write):
     parts = [write(f"cur/report-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2, 3)]
     ingest_paths(store, [parts[2], parts[0], parts[1]])
     assert ask(store, CURRENT) == [(Decimal(6),)]
-    assert ask(store, "SELECT mode FROM delivery ORDER BY batch_id") == [("replace",), ("append",), ("append",)]
+    assert ask(store, "SELECT mode FROM delivery ORDER BY batch_id") == [("replace-part",), ("append-part",), ("append-whole",)]
 
 
 def test_a_report_whose_ingest_broke_off_is_completed(store, write):
@@ -84,3 +84,73 @@ def test_as_of_an_earlier_version_is_untouched(store, write):
     ingest_paths(store, [write("b.csv", focus_text({"BilledCost": "9"}))])
     with open_reader(store, as_of=first.store_version) as reader:
         assert reader.connection.execute(CURRENT).fetchall() == [(Decimal(1),)]
+
+
+def two_parts(write, folder, *amounts):
+    return [write(f"{folder}/report-0000{n}.csv", focus_text({"BilledCost": a})) for n, a in enumerate(amounts, 1)]
+
+
+def test_a_report_that_comes_part_by_part_is_never_half(store, write):
+    first, second = two_parts(write, "old", "1", "2")
+    ingest_paths(store, [first])
+    ingest_paths(store, [second])
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+    first, second = two_parts(write, "new", "10", "20")
+    one = ingest_paths(store, [second]).files[0]
+    assert one.status == "stored" and "counts once part 1 of its report has come" in one.reason
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+    ingest_paths(store, [first])
+    assert ask(store, CURRENT) == [(Decimal(30),)]
+    assert ask(store, ALL) == [(Decimal(33),)]
+
+
+def test_a_part_that_did_not_change_counts_with_the_delivery_that_waits_for_it(store, write):
+    ingest_paths(store, two_parts(write, "cur", "1", "2"))
+    changed, same = two_parts(write, "cur", "10", "2")
+    ingest_paths(store, [changed])
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+    assert ingest_paths(store, [same]).files[0].status == "stored"
+    assert ask(store, CURRENT) == [(Decimal(12),)]
+
+
+def test_a_delivery_that_waits_is_begun_anew_by_a_newer_first_part(store, write):
+    ingest_paths(store, two_parts(write, "cur", "1", "2"))
+    for amount in ("10", "100"):
+        ingest_paths(store, two_parts(write, "cur", amount)[:1])
+    ingest_paths(store, two_parts(write, "cur", "100", "200")[1:])
+    assert ask(store, CURRENT) == [(Decimal(300),)]
+
+
+def test_a_report_with_a_broken_part_waits_for_it(store, write):
+    ingest_paths(store, two_parts(write, "cur", "1", "2"))
+    first, second = two_parts(write, "cur", "10", "20")
+    second.write_text("not,a,bill\n1,2,3\n")
+    assert [one.status for one in ingest_paths(store, [first, second]).files] == ["stored", "refused"]
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+    first, second = two_parts(write, "cur", "10", "20")
+    ingest_paths(store, [first, second])
+    assert ask(store, CURRENT) == [(Decimal(30),)]
+
+
+def test_a_report_that_is_read_while_it_comes_shows_the_delivery_before_it(store, write):
+    ingest_paths(store, two_parts(write, "cur", "1", "2"))
+    seen = []
+    ingest_paths(store, two_parts(write, "cur", "10", "20"), tell=lambda one: seen.append(ask(store, CURRENT)[0][0]))
+    assert seen == [Decimal(3), Decimal(30)]
+
+
+def test_parts_that_cover_other_periods_become_current_together(store, write):
+    august = {"BillingPeriodStart": "2026-08-01", "BillingPeriodEnd": "2026-09-01"}
+
+    def deliver(times):
+        rows = [{"BilledCost": str(1 * times)}, {"BilledCost": str(2 * times), **august}]
+        return [write("cur/report-00001.csv", focus_text(*rows)),
+                write("cur/report-00002.csv", focus_text({"BilledCost": str(4 * times)}))]  # fmt: skip
+
+    ingest_paths(store, deliver(1))
+    assert ask(store, CURRENT) == [(Decimal(7),)]
+    ingest_paths(store, deliver(10)[:1])
+    # august has no row in the second part, and waits for the report all the same
+    assert ask(store, CURRENT) == [(Decimal(7),)]
+    ingest_paths(store, deliver(10)[1:])
+    assert ask(store, CURRENT) == [(Decimal(70),)]

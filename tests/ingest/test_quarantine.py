@@ -85,3 +85,22 @@ def test_an_inventory_is_not_replayed_in_part(store, write):
     batch = ingest_paths(store, [write("i.csv", text)]).files[0].batch_id
     with pytest.raises(UsageError, match="ingest it whole"):
         replay(store, batch)
+
+
+def test_a_file_taken_in_whole_under_a_corrected_mapping_closes_its_rows(store, write):
+    bill = write("bill.csv", BILL)
+    first = ingest_paths(store, [bill], mapping=write("m.yaml", MAPPING)).files[0]
+    corrected = write("m2.yaml", MAPPING.replace("BilledCost: Amount", "BilledCost: Net"))
+    again = ingest_paths(store, [bill], mapping=corrected).files[0]
+    assert (again.rows_read, again.rows_stored, again.rows_quarantined) == (3, 2, 1)
+    assert [(row["batch_id"], row["column_name"]) for row in held(store)] == [(again.batch_id, "Month")]
+    assert ask(store, 'SELECT sum("BilledCost"), count(*) FROM charge') == [(Decimal("4.0"), 2)]
+    with pytest.raises(UsageError, match="replaced"):
+        replay(store, first.batch_id, mapping=corrected)
+
+
+def test_rows_of_a_delivery_that_was_replaced_no_longer_wait(store, write):
+    ingest_paths(store, [write("a.csv", focus_text({}, {"BilledCost": "x"}))])
+    assert len(held(store)) == 1
+    ingest_paths(store, [write("b.csv", focus_text({}, {"BilledCost": "7"}))])
+    assert held(store) == [] and len(held(store, everything=True)) == 1
