@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
 from finops_kit.normalize.tag_rules import is_tag_rules
 from finops_kit.sources.allocations import read_allocation_layout
-from finops_kit.sources.azure import ACTUAL, AMORTIZED, data_set
+from finops_kit.sources.azure import ACTUAL, AMORTIZED, NUMBERS, data_set, find_columns
+from finops_kit.sources.commas import has_decimal_commas
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import SourceFile, inspect_file
 from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
@@ -124,9 +125,17 @@ def open_source(
     scan.expected_digest = source.digest()
     remark = ""
     if known.name in (ACTUAL, AMORTIZED):
+        scan.layout = scan.layout and _with_commas(scan.layout, source)
         seen, remark = (known.name, "") if forced else data_set(scan.header, scan.text_rows(), source.name)
         known = FORMATS[seen]
     yield Opened(known, scan, remark)
+
+
+def _with_commas(layout: Layout, source: SourceFile) -> Layout:
+    """The layout of a localised bill of Azure, whose numbers may have a comma before the decimals."""
+    places = find_columns(layout.header)
+    numbers = tuple(sorted(places[name] for name in NUMBERS if name in places))
+    return replace(layout, comma_columns=numbers) if has_decimal_commas(source, layout, numbers) else layout
 
 
 def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Format] | None:

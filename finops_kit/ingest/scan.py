@@ -11,6 +11,7 @@ import pyarrow as pa
 from finops_kit.errors import SourceRefused
 from finops_kit.normalize.exact import as_text
 from finops_kit.normalize.plan import Plan, unique_names
+from finops_kit.sources.commas import CommaRows
 from finops_kit.sources.control import EXACT, ControlSum, currency_key
 from finops_kit.sources.delimited import DelimitedRows
 from finops_kit.sources.files import SourceFile
@@ -58,8 +59,7 @@ class Scan:
             credits = plan.credits.raw if plan.credits and plan.credits.raw else None
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
-        rows = JsonRows if self.source.kind == "json" else DelimitedRows
-        self.rows = rows(self.source, self.layout, self.control, plan.quick)
+        self.rows = self._reader_of(self.layout)(self.source, self.layout, self.control, plan.quick)
         self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"
 
@@ -70,7 +70,12 @@ class Scan:
             scan = scan_sql(self.source, self.columns)
             yield from self.connection.execute(f"SELECT {texts} FROM ({scan})").to_arrow_reader(100_000)
         elif self.layout is not None:
-            yield from DelimitedRows(self.source, self.layout).reader()
+            yield from self._reader_of(self.layout)(self.source, self.layout).reader()
+
+    def _reader_of(self, layout: Layout) -> type[JsonRows] | type[DelimitedRows]:
+        if self.source.kind == "json":
+            return JsonRows
+        return CommaRows if layout.comma_columns else DelimitedRows
 
     def close(self) -> None:
         """Let the rows go."""

@@ -78,6 +78,8 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("PricingQuantity, PricingUnit", "Quantity as it stands, UnitOfMeasure in FOCUS' words: 0.0129 of `10000 Units` "
              "for `10K`, `Units/Month` for `1/Month`"),
             ("CommitmentDiscountId", "benefitId, else ReservationId"),
+            ("numbers and days", "localised exports: `0,8` where all numbers are written so (a file that mixes comma and "
+             "point is refused); D.M.YYYY"),
         ),
         GAPS["azure"],
     ),

@@ -66,6 +66,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "CostInPricingCurrency": ("costinpricingcurrency",),
     "ExchangeRate": ("exchangeratepricingtobilling", "exchangerate"),
 }
+#: columns of numbers, which localised exports write with a comma before the decimals
+NUMBERS = ("Cost", "Quantity", "EffectivePrice", "UnitPrice", "PayGPrice", "PaygCost", "CostInPricingCurrency",
+           "ExchangeRate")  # fmt: skip
 #: columns without which a file is no bill of Azure
 NEEDS = ("Date", "Cost", "Currency", "SubscriptionId")
 #: what people look for where one of them is missing

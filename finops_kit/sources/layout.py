@@ -27,12 +27,14 @@ class Layout:
     header : the column names as they stand there, blanks around them taken off
     has_rows : whether anything follows the header
     shape : how JSON is laid out: ``lines``, ``array`` or ``allocations``
+    comma_columns : columns whose numbers have a comma before the decimals
     """
 
     delimiter: str
     header: tuple[str, ...]
     has_rows: bool
     shape: str = "lines"
+    comma_columns: tuple[int, ...] = ()
 
 
 def read_layouts(source: SourceFile) -> list[Layout]:

@@ -220,6 +220,36 @@ def test_headers_in_other_spellings(store, write, header):
         D("0.8"), "sub-1", D(8), "EUR", "vm-1")  # fmt: skip
 
 
+def _german(row: dict[str, str]) -> dict[str, str]:
+    numbers = ("Quantity", "EffectivePrice", "UnitPrice", "PayGPrice", "CostInBillingCurrency")
+    return {**row, **{name: {**ROW, **row}[name].replace(".", ",") for name in numbers}, "Date": "3.9.2026"}
+
+
+def test_a_german_export_with_decimal_commas(store, write):
+    rows = [_german({}), _german({"CostInBillingCurrency": "1E-9"}), _german({"CostInBillingCurrency": "12.250"}),
+            {**_german({}), "CostInBillingCurrency": "1.234,56"}]  # fmt: skip
+    text = bill(*rows, header=GERMAN)
+    table = list(csv.reader(io.StringIO(text)))
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";", lineterminator="\r\n").writerows(table)
+    found = ingest_paths(store, [write("a.csv", "\ufeff" + out.getvalue())]).files[0]
+    assert (found.status, found.rows_stored, found.control_totals) == (
+        "stored", 4, {"EUR": D("0.8") + D("1E-9") + D("12.25") + D("1234.56")}), found.reason  # fmt: skip
+    assert ask(store, 'SELECT "BilledCost", "ListUnitPrice", "PricingQuantity", "ChargePeriodStart" FROM charge '
+                      "ORDER BY source_row LIMIT 1") == [
+        (D("0.8"), D("0.125"), D(8), datetime(2026, 9, 3, tzinfo=UTC))]  # fmt: skip
+    covered = bill(_german({**USED, "CostInBillingCurrency": "0.5"}), header=GERMAN)
+    assert ingest_paths(store, [write("b.csv", covered)]).files[0].format == "azure-amortized"
+
+
+def test_commas_and_points_before_decimals_in_one_file_are_refused(store, write):
+    mixed = ingest_paths(store, [write("a.csv", bill(_german({}), {}))]).files[0]
+    assert mixed.status == "refused" and "with a point" in mixed.reason
+    # three digits behind a comma may be thousands: nothing is guessed, the row waits
+    doubt = ingest_paths(store, [write("b.csv", bill({"CostInBillingCurrency": "1,234"}, {}))]).files[0]
+    assert (doubt.rows_stored, doubt.rows_quarantined) == (1, 1)
+
+
 def test_parquet_is_taken_in_like_text(store, write):
     path = write("a.parquet", b"")
     rows = {name: pa.array([value]) for name, value in ROW.items()}
