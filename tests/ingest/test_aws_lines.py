@@ -65,6 +65,8 @@ LINES = [
     ({KIND: "EdpDiscount", COST: "-0.009", **NONE}, "Adjustment", None, "One-Time", None, None, "-0.009", "-0.009"),
     ({KIND: "PrivateRateDiscount", COST: "-0.01", **NONE},
      "Adjustment", None, "One-Time", None, None, "-0.01", "-0.01"),
+    ({KIND: "RiVolumeDiscount", COST: "-5", **NONE}, "Adjustment", None, "One-Time", None, None, "-5", "-5"),
+    ({KIND: "Discount", COST: "-0.5", **NONE}, "Adjustment", None, "One-Time", None, None, "-0.5", "-0.5"),
     ({KIND: "Fee", COST: "100", "lineItem/ProductCode": "AWSSupportBusiness", **NONE},
      "Purchase", None, "One-Time", "Standard", None, "100", "100"),
     ({KIND: "Fee", COST: "250", "lineItem/ProductCode": "abc123", "bill/BillingEntity": "AWS Marketplace",
@@ -87,6 +89,11 @@ def test_every_line_type(store, write):
                       '"CommitmentDiscountStatus", "BilledCost", "EffectiveCost" FROM charge '
                       "ORDER BY source_row")  # fmt: skip
     assert rows == [(*line[1:6], D(line[6]), D(line[7])) for line in LINES]
+    # list cost stands on what is used, once; contracted cost is before commitments
+    assert ask(store, 'SELECT "ListCost", "ContractedCost" FROM charge ORDER BY source_row LIMIT 9') == [
+        (D("0.12"), D("0.1")), (D("0.12"), D("0.1")), (D("0.12"), D("0.12")), (D("43.2"), D("43.2")),
+        (D("43.2"), D("43.2")), (D(500), D(500)), (D("0.12"), D("0.1")), (D(0), D(0)),
+        (D("0.5"), D("0.5"))]  # fmt: skip
     assert ask(store, 'SELECT "PublisherName", "ServiceCategory" FROM charge WHERE "BilledCost" IN (100, 250) '
                       "ORDER BY 1") == [("AWS", "Management and Governance"), ("Acme", "Other")]  # fmt: skip
 

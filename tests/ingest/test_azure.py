@@ -149,6 +149,16 @@ def test_effective_cost_is_the_amortised_one_where_both_say_the_same(store, writ
     assert {row[0] for row in _current(store)} == {"azure"}
 
 
+def test_unused_commitments_of_both_kinds(store, write):
+    plan = {**UNUSED, "ChargeType": "UnusedSavingsPlan", "PricingModel": "SavingsPlan", "benefitId": PLAN}
+    ingest_paths(store, [write("amortised.csv", bill(UNUSED, plan))])
+    assert ask(store, 'SELECT "ChargeCategory", "CommitmentDiscountStatus", "CommitmentDiscountType", '
+                      '"CommitmentDiscountCategory", "BilledCost", "EffectiveCost", "ConsumedQuantity" '
+                      "FROM charge_amortized ORDER BY source_row") == [
+        ("Usage", "Unused", "Reservation", "Usage", D(0), D("0.25"), None),
+        ("Usage", "Unused", "Savings Plan", "Spend", D(0), D("0.25"), None)]  # fmt: skip
+
+
 def test_amortised_costs_alone_are_no_charges(store, write):
     ingest_paths(store, [write("amortised.csv", bill(USED, UNUSED, {}))])
     assert _current(store) == []

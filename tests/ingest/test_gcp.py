@@ -90,18 +90,25 @@ def test_every_cost_type(store, write, change, category, kind):
         (category, kind, D(str(change["cost"])))]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("kind", "category", "quantity", "unit"),
-    [("COMMITTED_USAGE_DISCOUNT", "Usage", "1", "hour"),
-     ("COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", "Spend", "0.25", "EUR"),
-     ("SUSTAINED_USAGE_DISCOUNT", None, None, None), ("FREE_TIER", None, None, None),
-     ("RESELLER_MARGIN", None, None, None)],
-)  # fmt: skip
-def test_credits_by_type(store, write, kind, category, quantity, unit):
-    ingest_paths(store, [write("a.json", line(credits=[{**TRIAL, "type": kind}]) + "\n")])
+#: type of credit -> CommitmentDiscountCategory, CommitmentDiscountQuantity, CommitmentDiscountUnit
+CREDITS: dict[str, tuple[str | None, D | None, str | None]] = {
+    "COMMITTED_USAGE_DISCOUNT": ("Usage", D(1), "hour"),
+    "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE": ("Spend", D("0.25"), "EUR"),
+    **dict.fromkeys(
+        ("SUSTAINED_USAGE_DISCOUNT", "FREE_TIER", "RESELLER_MARGIN", "PROMOTION", "DISCOUNT", "SUBSCRIPTION_BENEFIT",
+         "FEE_UTILIZATION_OFFSET", "CREDIT_TYPE_UNSPECIFIED"), (None, None, None)),
+}  # fmt: skip
+
+
+def test_credits_by_type(store, write):
+    """Google Cloud, "Structure of Detailed data export", ``credits.type``: each one lowers what is billed."""
+    text = "\n".join(line(credits=[{**TRIAL, "type": kind}]) for kind in CREDITS)
+    ingest_paths(store, [write("a.json", text + "\n")])
     assert ask(store, 'SELECT "CommitmentDiscountCategory", "CommitmentDiscountQuantity", "CommitmentDiscountUnit", '
-                      '"BilledCost", "PricingCategory" FROM charge') == [
-        (category, quantity and D(quantity), unit, D(1), "Committed" if category else "Standard")]  # fmt: skip
+                      '"BilledCost", "EffectiveCost", "ContractedCost", "ListCost", "PricingCategory" '
+                      "FROM charge ORDER BY source_row") == [
+        (*found, D(1), D(1), D("1.25"), D("1.5"), "Committed" if found[0] else "Standard")
+        for found in CREDITS.values()]  # fmt: skip
 
 
 def test_parquet_with_records_and_lists(store, write):
