@@ -81,7 +81,11 @@ class Input:
     @property
     def _read(self) -> str:
         slow = self.reading.replace("{}", self.text) if self.reading else read_text(self.kind, self.text)
-        return f"coalesce({self.quick}, {slow})" if self.quick else slow
+        return self._quick_or(slow)
+
+    def _quick_or(self, slow: str) -> str:
+        """What was read at once, else ``slow``. Out of a coalesce the engine would lift common parts to every row."""
+        return f"CASE WHEN {self.quick} IS NOT NULL THEN {self.quick} ELSE {slow} END" if self.quick else slow
 
     @property
     def strict(self) -> str:
@@ -94,11 +98,14 @@ class Input:
         if not self.raw:
             return stop if self.required else self.value
         value = _direct(self)
-        if value and self.kind != TIME:
+        if value and self.kind == TIME:
+            empty = stop if self.required else f"NULL::{TIME}"
+            return f"CASE WHEN {self.raw} IS NULL THEN {empty} WHEN {_in_range(self)} THEN {value} ELSE {stop} END"
+        if value or self.kind == TEXT:
+            value = value or self.value
             return f"coalesce({value}, {stop})" if self.required else value
-        if self.required:
-            return f"coalesce({self.value}, {stop})"
-        return f"coalesce({self.value}, CASE WHEN {self.text} NOT IN {NOTHING} THEN {stop} END)"
+        nothing = stop if self.required else f"CASE WHEN {self.text} NOT IN {NOTHING} THEN {stop} END"
+        return self._quick_or(f"coalesce({self.value}, {nothing})")
 
 
 def _direct(given: Input, cast: str = "CAST") -> str | None:
@@ -111,14 +118,16 @@ def _direct(given: Input, cast: str = "CAST") -> str | None:
     if given.kind in (MONEY, QUANTITY) and comes in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT"):
         return f"{cast}({given.raw} AS {given.kind})"
     if given.kind == TIME and comes.startswith("TIMESTAMP"):
-        zone, offset = ("TIMESTAMPTZ", "+00") if "WITH TIME ZONE" in comes else ("TIMESTAMP", "")
-        return (
-            f"CASE WHEN {given.raw} BETWEEN {zone} '1970-01-02 00:00:00{offset}' "
-            f"AND {zone} '2200-01-01 00:00:00{offset}' THEN CAST({given.raw} AS TIMESTAMPTZ) END"
-        )
+        return f"CASE WHEN {_in_range(given)} THEN CAST({given.raw} AS TIMESTAMPTZ) END"
     if given.kind == TAGS and comes == "MAP(VARCHAR, VARCHAR)":
         return f"trimmed_map({given.raw})"
     return None
+
+
+def _in_range(given: Input) -> str:
+    """Whether a typed time is one that a bill can have."""
+    zone, offset = ("TIMESTAMPTZ", "+00") if "WITH TIME ZONE" in given.engine_type.upper() else ("TIMESTAMP", "")
+    return f"{given.raw} BETWEEN {zone} '1970-01-02 00:00:00{offset}' AND {zone} '2200-01-01 00:00:00{offset}'"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import duckdb
 from finops_kit.store.lake import LAKE
 
 #: the lake's own options, and what they shall be
-OPTIONS = {"parquet_row_group_size": "40960", "parquet_compression": "zstd"}
+OPTIONS = {"parquet_row_group_size": "24576", "parquet_compression": "zstd"}
 
 
 def fit_row_groups(connection: duckdb.DuckDBPyConnection) -> None:
