@@ -66,13 +66,17 @@ def _explain(key: tuple[Any, ...], told: list[dict[str, Any]]) -> DeliveryStatus
     rest = [one for one in told if not one["current"]]
     waiting = [one for one in rest if one["mode"].endswith("-part") and one["entry"] > newest]
     older = [one for one in rest if one not in waiting]
+    dataset, source, account, period = key
     return DeliveryStatus(
-        *key,
+        dataset,
+        source,
+        account,
+        period,
         current=[one["source_file"] for one in current if one["rows"]],
         older=[one["source_file"] for one in older],
         waiting=[one["source_file"] for one in waiting],
         rows=sum(one["rows"] for one in current),
-        why=" ".join(_sentences(key[0], current, older, waiting)),
+        why=" ".join(_sentences(dataset, current, older, waiting)),
     )
 
 

@@ -27,7 +27,11 @@ class KnownEntries:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._forget(None)
+        self._version: int | None = None
+        self._newest: dict[str, Any] | None = None
+        self._by_content: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._whole = False
+        self._asked = 0
 
     def at(self, version: int) -> KnownEntries:
         """These entries as of ``version``: what is known is forgotten if the store has moved on without this writer."""
@@ -64,10 +68,10 @@ class KnownEntries:
                 self._by_content[key] = found[0] if found else None
         return self._by_content.get(key)
 
-    def _forget(self, version: int | None) -> None:
+    def _forget(self, version: int) -> None:
         self._version = version
-        self._by_content: dict[tuple[str, str], dict[str, Any] | None] = {}
-        self._newest: dict[str, Any] | None = None
+        self._by_content = {}
+        self._newest = None
         self._whole = False
         self._asked = 0
 
