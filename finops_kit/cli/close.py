@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from finops_kit.cli.common import Setting, finops_command, period_option, print_json
+from finops_kit.cli.common import Setting, as_of_option, finops_command, period_option, print_json
 
 EPILOG = """\b
 Examples:
@@ -25,13 +25,15 @@ prepared. Exit code 8: something is open, or a sign-off was refused.
 
 @finops_command("close", epilog=EPILOG)
 @period_option("The billing month. Default: the latest complete one.")
+@as_of_option
 @click.option("--prepare", metavar="NAME", help="Record who prepared the month, over these totals.")
 @click.option("--sign-off", "sign", metavar="NAME", help="Sign the month off; refused while differences are open.")
 @click.option("--accept-difference", "reason", default="", metavar="REASON", help="Sign off all the same, saying why.")
 @click.option("--list", "show", is_flag=True, help="List the signed-off months and what changed since.")
 def command(
-    setting: Setting, period: str | None, prepare: str | None, sign: str | None, reason: str, show: bool
-) -> int:
+    setting: Setting, period: str | None, as_of: str | None, prepare: str | None, sign: str | None, reason: str,
+    show: bool,
+) -> int:  # fmt: skip
     """Close a month: pipeline total = invoice total per provider and account, signed by a person.
 
     A difference is listed with its lines. A sign-off is a record that nothing overwrites: who, when, at which store
@@ -44,16 +46,20 @@ def command(
         raise UsageError("Give one of --prepare, --sign-off and --list.")
     if reason and not sign:
         raise UsageError("--accept-difference says why a month is signed off: it needs --sign-off NAME.")
-    return _list(setting, period) if show else _check(setting, period, prepare, sign, reason)
+    if as_of and (prepare or sign):
+        raise UsageError("A month is prepared and signed off as it is known now: leave --as-of away.")
+    return _list(setting, period, as_of) if show else _check(setting, period, as_of, prepare, sign, reason)
 
 
-def _check(setting: Setting, period: str | None, prepare: str | None, sign: str | None, reason: str) -> int:
+def _check(
+    setting: Setting, period: str | None, as_of: str | None, prepare: str | None, sign: str | None, reason: str
+) -> int:
     from finops_kit.decide.close import PREPARED, SIGNED, record_act
     from finops_kit.errors import VerificationFailed
     from finops_kit.perspectives.closing import check_month, close_acts
     from finops_kit.perspectives.read import open_basis
 
-    with open_basis(setting.workspace.root, period=period or "") as basis:
+    with open_basis(setting.workspace.root, as_of, period=period or "") as basis:
         check = check_month(basis)
         acts = close_acts(basis, check.month)
     recorded = None
@@ -100,14 +106,14 @@ def _show(check: Any) -> None:
                f"{check.currency} {check.grand_total:,.2f} at store version {check.store_version}.")  # fmt: skip
 
 
-def _list(setting: Setting, period: str | None) -> int:
+def _list(setting: Setting, period: str | None, as_of: str | None) -> int:
     from finops_kit.cli.tables import text_table
     from finops_kit.perspectives.closing import closed_rows
     from finops_kit.perspectives.read import open_basis
     from finops_kit.perspectives.words import count
     from finops_kit.store.door import jsonable
 
-    with open_basis(setting.workspace.root, period=period or "") as basis:
+    with open_basis(setting.workspace.root, as_of, period=period or "") as basis:
         rows = closed_rows(basis)
     rows = [row for row in rows if not period or f"{row['month']:%Y-%m}" == period]
     if setting.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import ibis
@@ -17,12 +18,12 @@ from finops_kit.value.reconciliation import PARTS
 
 #: differences told line by line
 TOP_LINES = 40
-_COLUMNS = ("billed", "billed_until", "completeness_pct", "chain_ladder", "bornhuetter_ferguson", "accrued_so_far",
-            "accrued", "state_pct", "why")  # fmt: skip
+_COLUMNS = ("billed", "chain_ladder", "bornhuetter_ferguson", "accrued", "accrued_so_far", "completeness_pct",
+            "state_pct", "billed_until", "chain_ladder_why")  # fmt: skip
 _LABELS = {
     **LABELS, "billed": "Billed so far", "billed_until": "Billed until", "completeness_pct": "Completeness",
-    "chain_ladder": "Completed, chain-ladder", "bornhuetter_ferguson": "Completed, Bornhuetter-Ferguson",
-    "accrued_so_far": "Accrued so far", "accrued": "Accrued, whole month", "state_pct": "From states",
+    "chain_ladder": "Chain-ladder", "bornhuetter_ferguson": "B.-Ferguson", "accrued_so_far": "Accrued so far",
+    "accrued": "Accrued", "state_pct": "By state",
 }  # fmt: skip
 _BASIS = {
     "state": "State x price: hours that a resource was seen (or registered as an asset), at the price of its last bill",
@@ -32,10 +33,10 @@ _BASIS = {
     "unknown": "No price known: observed, but no bill and no price list says what it costs",
 }
 _STEPS = {
-    "price": "Price: a unit cost more or less than was known",
-    "quantity": "Quantity: more or fewer units than accrued",
-    "not_billed": "Not billed: accrued, and on no bill",
-    "not_observed": "Not observed: billed, and not accrued",
+    "price": "Price: other unit prices than known",
+    "quantity": "Quantity: other units than accrued",
+    "not_billed": "Not billed, but accrued",
+    "not_observed": "Not observed, but billed",
 }
 
 
@@ -71,6 +72,11 @@ def open_month_figures(basis: Basis) -> tuple[Figure, ...]:
     )  # fmt: skip
 
 
+def completed_total(basis: Basis, month: date) -> Decimal | None:
+    """What the bills of a month come to when completed by the chain-ladder; None unless it is the open one."""
+    return _sum(_by_provider(basis), "chain_ladder") if accruals(basis).open_month == month else None
+
+
 def share_from_states(rows: list[Row]) -> float | None:
     """The part of the accrual that rests on observed states, 0-1."""
     whole = sum((abs(row["accrued"]) for row in rows if row["accrued"]), Decimal(0))
@@ -95,10 +101,12 @@ def open_month_tables(basis: Basis) -> tuple[ResultTable, ...]:
     why = "No month is open: bills reach the end of the newest one."
     units = {**dict.fromkeys(("billed", "chain_ladder", "bornhuetter_ferguson", "accrued_so_far", "accrued"),
                              basis.currency), "completeness_pct": "%", "state_pct": "%"}  # fmt: skip
+    where = "Where will it land? Chain-ladder and B.-Ferguson complete the bill; accrued needs none of it."
     by_provider = _by_provider(basis) if month else []
     by_service = accruals(basis).completed(("provider", "ServiceName")) if month else []
     return (
-        result("open_month", f"{name}: billed, completed, accrued", "Where will the open month land?", by_provider,
+        result("open_month", f"{name}: billed, completed, accrued",
+               where, by_provider,
                ("provider", *_COLUMNS), units=units, labels=_LABELS, empty_because=why),
         result("open_month_by_service", f"{name} by provider's service", "Which service is behind, which ahead?",
                by_service, ("provider", "ServiceName", *_COLUMNS), units=units, labels=_LABELS, empty_because=why),
@@ -197,9 +205,10 @@ def reconciliation_lines(basis: Basis) -> ResultTable:
     return result(
         "accrual_differences", "Where accrual and bill differ most",
         f"Which line, and was it the price or the quantity? {said}".strip(), rows,
-        ("provider", "ServiceName", "ResourceId", "billed", "accrued", "difference", *PARTS, "basis"),
+        ("provider", "ServiceName", "ResourceName", "billed", "accrued", "difference", *PARTS, "basis", "ResourceId"),
         units=dict.fromkeys(amounts, basis.currency),
-        labels={**LABELS, "ResourceId": "Resource", "billed": "Billed", "accrued": "Accrued", "price": "Price",
+        labels={**LABELS, "ResourceId": "Resource id", "ResourceName": "Resource", "billed": "Billed",
+                "accrued": "Accrued", "price": "Price",
                 "quantity": "Quantity", "not_billed": "Not billed", "not_observed": "Not observed", "basis": "Basis"},
         empty_because="Accrual and bill agree on every line." if _reconciled_sums(basis) else _nothing_to_hold(basis),
         measure="effective_cost", trace_by=("provider", "ServiceName", "ResourceId"),

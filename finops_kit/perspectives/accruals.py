@@ -188,6 +188,7 @@ class Accruals:
             row["state_pct"] = _pct(row.pop("from_state"), row["expected"])
             row["completeness_pct"] = None if row["completeness"] is None else 100 * row["completeness"]
             row["accrued"] = row.pop("expected")
+            row["chain_ladder_why"] = row.pop("why")
             for name in ("chain_ladder", "bornhuetter_ferguson"):
                 row[name] = None if row[name] is None else Decimal(repr(round(row[name], 6)))
         return found

@@ -18,6 +18,7 @@ from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.trust import delivery_totals, reconciled_deliveries
 from finops_kit.perspectives.words import count, listed, month_name
+from finops_kit.store.held import held_rows
 from finops_kit.value.settle import to_cents
 
 #: charges listed for one difference
@@ -102,18 +103,10 @@ def _invoices(basis: Basis, month: date) -> list[Row]:
 
 def _quarantined(basis: Basis) -> list[Row]:
     """Open quarantined rows of the month's current deliveries."""
-    held, ledger = basis.table("quarantine"), basis.table("ledger")
-    replayed = basis.rows(ledger.filter(ledger.details.contains('"replays"')).select("details"))
-    done = set()
-    for row in replayed:
-        told = json.loads(row["details"]).get("replays") or {}
-        done |= {(told.get("batch_id"), number) for number in told.get("rows", ())}
     current = basis.table("current_delivery")
     current = current.filter((current.dataset == "charge") & (current.period_start == _period(basis.start)))
-    rows = held.semi_join(current, "batch_id")
-    found = basis.rows(rows.select("batch_id", "source_file", "source_row", "column_name", "reason")
-                       .order_by(["source_file", "source_row"]))  # fmt: skip
-    return [row for row in found if (row["batch_id"], row["source_row"]) not in done]
+    batches = {row["batch_id"] for row in basis.rows(current.select("batch_id").distinct())}
+    return [row for row in held_rows(basis.reader.connection) if row["batch_id"] in batches]
 
 
 def _held_line(row: Row) -> Mapping[str, Any]:

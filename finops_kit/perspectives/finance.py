@@ -8,6 +8,7 @@ import ibis
 
 from finops_kit.perspectives.accrual_tables import (
     accrual_figure,
+    completed_total,
     open_month_figures,
     open_month_tables,
     reconciliation_lines,
@@ -173,6 +174,9 @@ def _answer(basis: Basis) -> str:
             gap = ahead["forecast"] - float(next_plan)
             text += f", {money(abs(gap), basis.currency)} {'over' if gap > 0 else 'under'} its budget"
         words.append(text + ".")
+        completed = completed_total(basis, next_month(basis.start))
+        if completed is not None:
+            words.append(f"Its bills so far come to {money(completed, basis.currency)} when completed.")
     idle = sum((row["unused_cost"] for row in commitment_rows(basis)), Decimal(0))
     if idle > 0:
         words.append(f"Commitments worth {money(idle, basis.currency)} ran idle.")

@@ -24,7 +24,8 @@ NEW_WATCH = 0.05
 _PRICE_LABELS = {
     **LABELS, "sku": "SKU", "PricingUnit": "Unit", "BillingCurrency": "Currency", "change": "Change",
     "last_month": "Last billed", "contracted_before": "Price before", "contracted_price": "Price now",
-    "drift_pct": "Moved", "list_before": "List before", "list_price": "List now", "quantity": "Quantity",
+    "drift_pct": "Moved", "drift_cost": "Effect in the month",
+    "list_before": "List before", "list_price": "List now", "quantity": "Quantity",
     "first_month": "Known since", "first_price": "Price then", "moved_pct": "Moved since", "changes": "Times it moved",
     "offered_price": "Price list", "above_offer_pct": "Above price list",
 }  # fmt: skip
@@ -98,7 +99,8 @@ def changes_table(basis: Basis) -> ResultTable:
         "catalogue_changes", "New and repriced SKUs", "What is new on the bill, and whose price is another?",
         change_rows(basis)[:200],
         ("change", "provider", "ServiceName", "sku", "PricingUnit", "last_month", "contracted_before",
-         "contracted_price", "drift_pct", "list_before", "list_price", "EffectiveCost", "BillingCurrency"),
+         "contracted_price", "drift_pct", "drift_cost", "list_before", "list_price", "EffectiveCost",
+         "BillingCurrency"),
         units={"drift_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,
         empty_because=f"No SKU is new in {month_name(basis.start)} and no unit price moved since it was last billed."
         if basis.totals["charges"] else no_charges(basis),

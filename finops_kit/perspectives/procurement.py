@@ -12,11 +12,11 @@ from finops_kit.perspectives.cost import LABELS, breakdown, no_charges, share, t
 from finops_kit.perspectives.finance import commitment_rows
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
-from finops_kit.perspectives.price_tables import changes_table, history_table, new_sku_figure
+from finops_kit.perspectives.price_tables import change_rows, changes_table, history_table, new_sku_figure
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, percent
-from finops_kit.value.prices import negotiated, price_drift, unit_prices, usage_peaks
+from finops_kit.value.prices import negotiated, usage_peaks
 
 #: a notice date this close needs a decision now
 SOON_DAYS = 90
@@ -36,8 +36,8 @@ def read(basis: Basis) -> Reading:
     saved = sum((row["ListCost"] - row["ContractedCost"] for row in listed), Decimal(0))
     whole = sum((row["ListCost"] for row in listed), Decimal(0))
     rate = share(saved, whole)
-    drift = _drift(basis)
-    rising = [row for row in drift if row["drift_pct"] >= DRIFT_PCT]
+    rising = [row for row in change_rows(basis) if (row["drift_pct"] or 0) >= DRIFT_PCT]
+    rising.sort(key=lambda row: -row["drift_cost"])
     figures = (
         total_figure(basis),
         Figure(
@@ -65,8 +65,8 @@ def read(basis: Basis) -> Reading:
         ),
     )  # fmt: skip
     tables = (
-        providers, _contracts_table(basis, contracts), _negotiated_table(basis, listed), _drift_table(basis, drift),
-        changes_table(basis), history_table(basis), _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
+        providers, _contracts_table(basis, contracts), _negotiated_table(basis, listed), changes_table(basis),
+        history_table(basis), _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
     )  # fmt: skip
     return page(basis, "procurement", _answer(basis, soon, rate, rising, largest), figures, tables, "cost_by_provider")
 
@@ -128,12 +128,6 @@ def _negotiated(basis: Basis) -> list[Row]:
     return basis.rows(negotiated(basis.now).order_by([ibis.desc("ListCost"), "provider"]))
 
 
-def _drift(basis: Basis) -> list[Row]:
-    moved = price_drift(unit_prices(basis.recent), str(basis.start))
-    moved = moved.filter(moved.drift_pct.abs() >= 0.01)
-    return basis.rows(moved.order_by([moved.drift_cost.abs().desc(), "provider", "sku"]).limit(200))
-
-
 def _answer(basis: Basis, soon: list[Row], rate: float | None, rising: list[Row], largest: float | None) -> str:
     words = []
     if soon:
@@ -187,19 +181,6 @@ def _negotiated_table(basis: Basis, rows: list[Row]) -> ResultTable:
                 "discount_pct": "Discount seen", "agreed_pct": "Discount agreed"},
         empty_because="The bills carry no list price beside the contracted one.", measure="list_cost",
         trace_by=("provider",),
-    )  # fmt: skip
-
-
-def _drift_table(basis: Basis, rows: list[Row]) -> ResultTable:
-    return result(
-        "price_drift", "Unit prices that moved", "Which price changed since it was last bought?", rows,
-        ("provider", "ServiceName", "sku", "PricingUnit", "price_before", "contracted_price", "drift_pct", "quantity",
-         "drift_cost", "BillingCurrency"),
-        units={"drift_pct": "%"},
-        labels={**LABELS, "sku": "SKU", "PricingUnit": "Unit", "price_before": "Price before",
-                "contracted_price": "Price now", "drift_pct": "Change", "quantity": "Quantity",
-                "drift_cost": "Effect in the month", "BillingCurrency": "Currency"},
-        empty_because="No unit price moved against the two months before, or there is nothing to compare with.",
     )  # fmt: skip
 
 

@@ -52,16 +52,16 @@ def with_items(charges: Table) -> Table:
 
     Returns
     -------
-    one row per charge: ``ITEM`` (empty text where the bill says nothing), service_id, ResourceId, month, charge_date,
-    ``from_s``, ``to_s``, ``quantity`` (float; null where no cost goes with it), ``native`` (EffectiveCost in
-    BillingCurrency), ``EffectiveCost`` (currency of the lens), ``once``, ``correction`` (of an earlier period)
+    one row per charge: ``ITEM`` (empty text where the bill says nothing), service_id, ResourceId, ResourceName, month,
+    charge_date, ``from_s``, ``to_s``, ``quantity`` (float; null where no cost goes with it), ``native`` (EffectiveCost
+    in BillingCurrency), ``EffectiveCost`` (the lens's currency), ``once``, ``correction`` (of an earlier period)
     """
     rows = charges.mutate(correction=(charges.ChargeClass == "Correction").fill_null(False))
     counted = (rows.ChargeCategory == "Usage") & (rows.PricingQuantity > 0) & (rows.native_EffectiveCost > 0)
     counted = counted & ~rows.correction
     sku = ibis.coalesce(rows.SkuPriceId, rows.SkuId, rows.ChargeDescription, ibis.literal(""))
     return rows.select(
-        "provider", "service_id", "month", "charge_date", "ResourceId", "EffectiveCost", "correction",
+        "provider", "service_id", "month", "charge_date", "ResourceId", "ResourceName", "EffectiveCost", "correction",
         ServiceName=rows.ServiceName.fill_null(""),
         SubAccountId=rows.SubAccountId.fill_null(""),
         resource=ibis.coalesce(rows.resource_key, rows.ResourceId, ibis.literal("")),

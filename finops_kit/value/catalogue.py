@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import ibis
-from ibis.expr.types import Table
+from typing import Any
 
+import ibis
+from ibis.expr.types import BooleanValue, Table
+
+from finops_kit.value.accrual import FIXED_WITHIN
+from finops_kit.value.forecast import days_in
 from finops_kit.value.prices import PRICE_ITEM
 
 
@@ -21,9 +25,10 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
     -------
     one row per price item that changed: ``change`` (``new``: never billed before; ``returned``: billed before, but not
     the month before; ``negotiated price``; ``list price``), ``last_month``, ``contracted_before``, ``list_before``,
-    ``contracted_price``, ``list_price`` (BillingCurrency a unit), ``drift_pct`` of the contracted price,
-    ``quantity``, ``EffectiveCost``. A price item whose both prices moved stands under ``negotiated price``.
-    In the first month of the store nothing is new, for nothing is known before it.
+    ``contracted_price``, ``list_price`` (BillingCurrency a unit), ``drift_pct`` of the contracted price and
+    ``drift_cost``, that change x the month's quantity (float, BillingCurrency), ``quantity``, ``EffectiveCost``. A
+    price item whose both prices moved stands under ``negotiated price``. A rent, the same amount for months of
+    different length, has not moved. In the first month of the store nothing is new, for nothing is known before it.
     """
     line = ibis.window(group_by=list(PRICE_ITEM), order_by=prices.month)
     rows = prices.mutate(
@@ -31,12 +36,15 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
         contracted_before=prices.contracted_price.lag().over(line),
         list_before=prices.list_price.lag().over(line),
         first_month=prices.month.min().over(ibis.window()),
+        rent=_is_rent(prices, line),
     )
     this = ibis.date(month)
     rows = rows.filter((rows.month == this) & (rows.first_month < this))
+    moved = ibis.ifelse(rows.rent, 0.0, rows.contracted_price - rows.contracted_before)
     rows = rows.mutate(
-        drift_pct=100 * (rows.contracted_price - rows.contracted_before) / rows.contracted_before.nullif(0),
-        list_pct=100 * (rows.list_price - rows.list_before) / rows.list_before.nullif(0),
+        drift_pct=100 * moved / rows.contracted_before.nullif(0),
+        drift_cost=moved * rows.quantity.cast("float64"),
+        list_pct=ibis.ifelse(rows.rent, 0.0, 100 * (rows.list_price - rows.list_before) / rows.list_before.nullif(0)),
     )
     change = ibis.cases(
         (rows.last_month.isnull(), "new"),
@@ -45,7 +53,15 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
         (rows.last_month < this - ibis.interval(months=1), "returned"),
     )
     rows = rows.mutate(change=change)
-    return rows.filter(rows.change.notnull()).drop("first_month", "list_pct")
+    return rows.filter(rows.change.notnull()).drop("first_month", "list_pct", "rent")
+
+
+def _is_rent(prices: Table, line: Any) -> BooleanValue:
+    """Whether a unit's price moved only as the days of the month did: a fixed amount a month, charged by the day."""
+    days = days_in(prices.month)
+    month, before = prices.contracted_price * days, (prices.contracted_price * days).lag().over(line)
+    same = (month - before).abs() <= FIXED_WITHIN * month.abs()
+    return (same & (days != days.lag().over(line))).fill_null(False)
 
 
 def in_force(price_list: Table, day: str) -> Table:
@@ -94,8 +110,8 @@ def price_history(prices: Table, offers: Table, month: str, months: int = 12) ->
     rows = prices.filter((prices.month <= ibis.date(month)) & (prices.month >= since))
     line = ibis.window(group_by=list(PRICE_ITEM), order_by=rows.month)
     before = rows.contracted_price.lag().over(line)
-    moved = ((rows.contracted_price - before).abs() > 0.0005 * before.abs()).fill_null(False)
-    rows = rows.mutate(moved=moved.cast("int64"))
+    moved = ((rows.contracted_price - before).abs() > FIXED_WITHIN * before.abs()).fill_null(False)
+    rows = rows.mutate(moved=(moved & ~_is_rent(rows, line)).cast("int64"))
     whole = ibis.window(group_by=list(PRICE_ITEM))
     rows = rows.mutate(
         changes=rows.moved.sum().over(whole),
@@ -114,7 +130,8 @@ def price_history(prices: Table, offers: Table, month: str, months: int = 12) ->
         [now.provider == said.offer_provider, now.sku == said.offer_sku, now.PricingUnit == said.offer_unit,
          now.BillingCurrency == said.offer_currency],
     ).drop("offer_provider", "offer_sku", "offer_unit", "offer_currency")  # fmt: skip
+    since_then = 100 * (now.contracted_price - now.first_price) / now.first_price.nullif(0)
     return now.mutate(
-        moved_pct=100 * (now.contracted_price - now.first_price) / now.first_price.nullif(0),
+        moved_pct=ibis.ifelse(now.changes == 0, 0.0, since_then),
         above_offer_pct=100 * (now.contracted_price - now.offered_price) / now.offered_price.nullif(0),
     )

@@ -38,21 +38,6 @@ def unit_prices(lens: Table) -> Table:
     ).drop("contracted", "listed")
 
 
-def price_drift(prices: Table, month: str) -> Table:
-    """The price of each SKU in one month against the last month before it that had one.
-
-    Returns
-    -------
-    one row per price item of the month that has a price before: ``price_before``, ``contracted_price`` (BillingCurrency
-    a unit), ``drift_pct``, ``drift_cost`` (float: price change x quantity, BillingCurrency), ``EffectiveCost``
-    """
-    line = ibis.window(group_by=list(PRICE_ITEM), order_by=prices.month)
-    rows = prices.mutate(price_before=prices.contracted_price.lag().over(line))
-    rows = rows.filter((rows.month == ibis.date(month)) & (rows.price_before > 0))
-    change = rows.contracted_price - rows.price_before
-    return rows.mutate(drift_pct=100 * change / rows.price_before, drift_cost=change * rows.quantity.cast("float64"))
-
-
 def negotiated(lens: Table) -> Table:
     """What the contracts take off the list price, by provider.
 

@@ -22,7 +22,7 @@ def reconcile(accrued: Table, billed: Table) -> Table:
     Parameters
     ----------
     accrued : ``ITEM``, ``quantity`` (float, null where unpriced), ``accrued`` (exact), ``basis``
-    billed : ``ITEM``, ``quantity`` (float), ``EffectiveCost`` (exact), ``ResourceId``
+    billed : ``ITEM``, ``quantity`` (float), ``EffectiveCost`` (exact), ``ResourceId``, ``ResourceName``
 
     Returns
     -------
@@ -35,7 +35,7 @@ def reconcile(accrued: Table, billed: Table) -> Table:
     )  # fmt: skip
     b = billed.group_by(keys).agg(
         billed=billed.EffectiveCost.sum().fill_null(0), billed_quantity=billed.quantity.sum(),
-        ResourceId=billed.ResourceId.max(),
+        ResourceId=billed.ResourceId.max(), ResourceName=billed.ResourceName.max(),
     )  # fmt: skip
     both = a.outer_join(b, keys)
     rows = both.select(
@@ -43,7 +43,7 @@ def reconcile(accrued: Table, billed: Table) -> Table:
         in_accrual=both[keys[0]].notnull(), on_bill=both[f"{keys[0]}_right"].notnull(),
         accrued=both.accrued.fill_null(_ZERO), billed=both.billed.fill_null(_ZERO),
         accrued_quantity=both.accrued_quantity, billed_quantity=both.billed_quantity, basis=both.basis,
-        ResourceId=ibis.coalesce(both.ResourceId, both.resource, both.resource_right),
+        ResourceId=ibis.coalesce(both.ResourceId, both.resource, both.resource_right), ResourceName=both.ResourceName,
     )  # fmt: skip
     matched = rows.in_accrual & rows.on_bill
     priced = (matched & (rows.accrued_quantity > 0) & (rows.billed_quantity > 0)).fill_null(False)
@@ -56,8 +56,9 @@ def reconcile(accrued: Table, billed: Table) -> Table:
         not_billed=ibis.ifelse(~rows.on_bill, -rows.accrued, _ZERO),
         not_observed=ibis.ifelse(~rows.in_accrual, rows.billed, _ZERO),
     ).select(
-        *keys, "ResourceId", "basis", "accrued", "billed", "difference", *PARTS, "accrued_quantity", "billed_quantity"
-    )
+        *keys, "ResourceId", "ResourceName", "basis", "accrued", "billed", "difference", *PARTS, "accrued_quantity",
+        "billed_quantity",
+    )  # fmt: skip
 
 
 def in_currency(lines: Table, rates: Table, month: str, currency: str) -> Table:

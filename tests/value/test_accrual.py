@@ -185,7 +185,13 @@ def test_an_accrual_in_dollars_takes_the_newest_rate_known_for_the_month(db, tab
 
 
 def item(sku, quantity, amount, basis="state"):
-    row = dict.fromkeys(ITEM, "x") | {"sku": sku, "quantity": quantity, "basis": basis, "ResourceId": "r"}
+    row = dict.fromkeys(ITEM, "x") | {
+        "sku": sku,
+        "quantity": quantity,
+        "basis": basis,
+        "ResourceId": "r",
+        "ResourceName": "R",
+    }
     return row | {"accrued": amount, "EffectiveCost": amount}
 
 

@@ -64,3 +64,14 @@ def test_each_price_over_time_against_the_price_list_that_holds(db, table, price
     assert (dearer["moved_pct"], dearer["offered_price"], dearer["above_offer_pct"]) == pytest.approx((50, 2.5, 20))
     assert rows["steady"]["offered_price"] is None and rows["steady"]["changes"] == 0
     assert rows["listed"]["above_offer_pct"] == 0
+
+
+def test_a_rent_by_the_day_has_not_moved_though_its_day_costs_more(db, lens_of):
+    def rented(month, days, cost):
+        return {"day": date(2025, month, 1), "cost": cost, "SkuId": "rack", "PricingUnit": "Days",
+                "PricingQuantity": days, "ContractedCost": cost, "ListCost": cost}  # fmt: skip
+
+    prices = unit_prices(lens_of([rented(1, 31, 8680), rented(2, 28, 8680), rented(3, 31, 8990)]))
+    assert db.to_pyarrow(catalogue_changes(prices, "2025-02-01")).num_rows == 0
+    (row,) = db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).to_pylist()
+    assert row["change"] == "negotiated price"
