@@ -35,9 +35,10 @@ _QUANTITY = pa.decimal128(38, 18)
 SNAPSHOTS = pa.schema(
     [
         *((name, pa.string()) for name in (
-            "snapshot_id", "resource_id", "resource_name", "source_system", "presence", "scope", "kind",
-            "provider_name", "region_id", "account_id", "owner_id", "power_state", "sku", "attributes")),
-        *((name, _QUANTITY) for name in ("vcpu", "memory_gib", "storage_gib", "replicas", "usage_vcpu")),
+            "snapshot_id", "resource_id", "resource_name", "source_system", "source_sequence", "presence", "scope",
+            "kind", "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id", "power_state",
+            "sku", "attributes")),
+        *((name, _QUANTITY) for name in ("vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "usage_vcpu")),
         ("observed_at", _TIME), ("tags", pa.map_(pa.string(), pa.string())), ("source_row", pa.int64()),
     ]
 )  # fmt: skip
@@ -75,22 +76,41 @@ def append_observed(
     SourceRefused : it cannot be read, or not one of its objects can be taken in
     """
     look, digest, more = _look(source, known, expected)
+    return append_look(writer, source, known, look, (digest, expected), actor, {**details, **more})
+
+
+def append_look(
+    writer: Writer, source: SourceFile, known: Format, look: Look, digests: tuple[str, str], actor: str | None,
+    details: dict[str, Any], remark: str = "",
+) -> FileReport:  # fmt: skip
+    """Append a look at an inventory as one batch.
+
+    Parameters
+    ----------
+    digests : SHA-256 of what was read, and of the file when it was looked at
+    remark : what the report says beside when and how it was observed
+
+    Raises
+    ------
+    SourceRefused : the file was changed while it was read, or not one of its objects can be taken in
+    """
     source.check_unchanged()
-    if digest != expected:
+    if digests[0] != digests[1]:
         raise SourceRefused(f"{source.name} was changed while it was read. Ingest it again when it is complete.")
     if look.read == len(look.bad):
         why = f" ({look.bad[0]['reason']})" if look.bad else ""
         raise SourceRefused(f"{source.name}: not one of its {look.read} objects can be taken in{why}.")
-    said = {**details, **more, "observed_at": f"{look.observed_at.isoformat()} ({look.observed_from})"}
+    said = {**details, "observed_at": f"{look.observed_at.isoformat()} ({look.observed_from})"}
     with writer.batch(
-        kind="ingest", format=known.name, source_file=source.name, source_hash=digest, source_bytes=source.size,
-        details=said, actor=actor,
+        kind="ingest", format=known.name, source_file=source.name, source_hash=digests[0],
+        source_bytes=source.size, details=said, actor=actor,
     ) as batch:  # fmt: skip
         insert_look(batch, look, source.name)
-    note = f"observed {look.observed_at:%Y-%m-%d %H:%M} UTC by {look.observed_from}"
+    notes = [f"observed {look.observed_at:%Y-%m-%d %H:%M} UTC by {look.observed_from}"]
+    notes += [remark] if remark else []
     if look.bad:
-        note += f"; {len(look.bad)} of {look.read} objects were quarantined: {look.bad[0]['reason']}"
-    return FileReport(source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored,
+        notes.append(f"{len(look.bad)} of {look.read} objects were quarantined: {look.bad[0]['reason']}")
+    return FileReport(source.name, known.name, STORED, "; ".join(notes), batch.rows_read, batch.rows_stored,
                       batch.rows_quarantined, {}, batch.id)  # fmt: skip
 
 
