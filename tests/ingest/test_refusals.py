@@ -170,19 +170,33 @@ def test_what_a_walk_passes_over_is_named_but_no_failure(store, write):
     assert report.refused == []
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def _samples() -> list[bytes]:
+    """A small good file of every way that bills are written: text, with commas, JSON lines, an array, an answer."""
+    import test_alibaba
+    import test_azure
+    import test_gcp
+    import test_opencost
+
+    return [one.encode() for one in (
+        GOOD, test_alibaba.bill({}), test_azure.bill({"CostInBillingCurrency": "0,5"}), test_gcp.line() + "\n",
+        f"[{test_gcp.line()}]", test_opencost.answer({"web": test_opencost.WEB}))]  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    content=st.one_of(
-        st.binary(max_size=400),
-        st.binary(max_size=60).map(lambda noise: GOOD.encode() + noise),
-        st.tuples(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=4)).map(
-            lambda at: GOOD.encode()[: at[0]] + at[1] + GOOD.encode()[at[0] + len(at[1]) :]
-        ),
-        st.binary(max_size=60).map(lambda noise: gzip.compress(GOOD.encode())[: len(noise) * 5] + noise),
-    )
-)
-def test_no_bytes_crash_it(filled, write, content):
+    sample=st.sampled_from(_samples()),
+    how=st.sampled_from(["noise", "behind", "within", "cut", "packed"]),
+    noise=st.binary(min_size=1, max_size=60), place=st.floats(0, 1),
+)  # fmt: skip
+def test_no_bytes_crash_it(filled, write, sample, how, noise, place):
+    at = int(place * (len(sample) - 1))
+    content = {
+        "noise": noise, "behind": sample + noise, "within": sample[:at] + noise[:4] + sample[at + len(noise[:4]) :],
+        "cut": sample[:at] or noise, "packed": gzip.compress(sample)[: max(20, at)] + noise,
+    }[how]  # fmt: skip
+    before = fingerprint(filled)
     report = ingest_paths(filled, [write("fuzz", content)]).files[0]
     assert report.status in ("stored", "unchanged", "refused")
     assert report.rows_read == report.rows_stored + report.rows_quarantined
     assert report.status != "refused" or report.reason
+    assert report.status == "stored" or fingerprint(filled) == before
