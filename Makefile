@@ -4,7 +4,7 @@ BIN := .venv/bin
 FINOPS := $(BIN)/finops
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve lab test check environment environment-dev bench soak pictures clean
+.PHONY: help demo serve lab test check environment environment-dev bench soak conformance pictures clean
 
 help:
 	@echo "make demo      a whole estate, ingested, read six ways and published (data/, reports/)"
@@ -45,6 +45,9 @@ bench: environment-dev
 
 soak: environment-dev
 	@FINOPS_LONG_TESTS=1 $(BIN)/python -m pytest tests/store/test_concurrency.py
+
+conformance: environment-dev
+	@FINOPS_LONG_TESTS=1 $(BIN)/python -m pytest tests/ingest/test_conformance.py
 
 pictures: environment-dev
 	@$(BIN)/python docs/pictures.py
