@@ -9,7 +9,9 @@ import click
 from finops_kit.cli.common import Setting, finops_command, print_json
 
 if TYPE_CHECKING:
-    from finops_kit.ingest import IngestReport
+    from collections.abc import Callable
+
+    from finops_kit.ingest import FileReport, IngestReport
 
 EPILOG = """\b
 Examples:
@@ -75,31 +77,38 @@ def command(
     return 3 if report.refused else 0
 
 
-def _follow(
-    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
-    interval: float,
-) -> int:  # fmt: skip
-    """Watch until a signal; the file under way is finished, a second signal breaks it off."""
+def teller(setting: Setting, refused: list[str]) -> Callable[[FileReport], None]:
+    """What says each file or batch as it comes: a line each, or a JSON object a line; refusals are kept as well."""
     import json
 
-    from finops_kit.cli.common import until_signal
-    from finops_kit.ingest.follow import follow
-    from finops_kit.ingest.report import FileReport
-
     def tell(one: FileReport) -> None:
+        if one.status == "refused":
+            refused.append(one.reason)
         if setting.json:
             click.echo(json.dumps(one.as_dict(), ensure_ascii=False))
         elif one.status == "refused":
             click.echo(f"{'Error' if one.format or not one.walked else 'Passed over'}: {one.reason}", err=True)
         else:
             rows = f"{one.rows_stored:,} rows stored, {one.rows_quarantined:,} quarantined"
-            click.echo(f"{one.status}  {one.path}  {rows if one.status == 'stored' else one.reason}")
+            said = "; ".join(part for part in (rows if one.status == "stored" else "", one.reason) if part)
+            click.echo(f"{one.status}  {one.path}  {said}")
+
+    return tell
+
+
+def _follow(
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
+    interval: float,
+) -> int:  # fmt: skip
+    """Watch until a signal; the file under way is finished, a second signal breaks it off."""
+    from finops_kit.cli.common import until_signal
+    from finops_kit.ingest.follow import follow
 
     with until_signal() as stop:
         if not setting.quiet:
             click.echo(f"Watching {', '.join(paths)}; Ctrl-C stops.", err=True)
         said = {"format": format_name, "mapping": mapping, "actor": actor}
-        follow(setting.workspace, paths, tell, stop, interval=interval, **said)
+        follow(setting.workspace, paths, teller(setting, []), stop, interval=interval, **said)
     return 0
 
 

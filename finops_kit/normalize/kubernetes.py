@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -91,13 +91,14 @@ def as_gib(amount: Decimal | None) -> Decimal | None:
 
 
 def observe(
-    dump: Dump, skip: Callable[[Any], bool] | None = None
+    dump: Dump, skip: Callable[[Any], bool] | None = None, known: Mapping[tuple[str, str, str], str] | None = None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Scope]]:
     """The observations of a dump, the objects that cannot be taken in, and what the dump looked at.
 
-    ``skip`` says which objects are no resources.
+    ``skip`` says which objects are no resources, ``known`` the uids of objects that are not in this dump, by kind,
+    namespace and name.
     """
-    owners = _uids(dump.objects)
+    owners = {**(known or {}), **uids_of(dump.objects)}
     rows, bad = [], []
     for number, one in enumerate(dump.objects, start=1):
         if skip is not None and skip(one):
@@ -119,6 +120,11 @@ def _scopes(rows: list[dict[str, Any]], dump: Dump, whole: bool) -> list[Scope]:
     A list of a namespaced kind that names one namespace only may be a list of that namespace only. A dump with an
     object that could not be read may not have shown everything.
     """
+    if dump.whole_kinds:
+        for row in rows:
+            row["scope"] = f"{dump.cluster}/{row['kind']}"
+        kinds = sorted(KINDS.get(kind, kind.lower()) for kind in dump.whole_kinds)
+        return [Scope(f"{dump.cluster}/{kind}", whole and dump.is_list) for kind in kinds]
     spaces: dict[str, set[str | None]] = {}
     for row in rows:
         spaces.setdefault(row["kind"], set()).add(row["namespace"])
@@ -165,7 +171,8 @@ def _kind(one: dict[str, Any]) -> str:
     raise UnreadableError("kind", "the object has no kind, and its fields do not tell it")
 
 
-def _uids(objects: list[Any]) -> dict[tuple[str, str, str], str]:
+def uids_of(objects: list[Any]) -> dict[tuple[str, str, str], str]:
+    """The uids of objects by kind, namespace and name: an autoscaler names its target by them."""
     found = {}
     for one in objects:
         meta = _dict(one, "metadata")
@@ -310,3 +317,21 @@ def _workload(
     more |= {"readyReplicas": status.get("readyReplicas"), "strategy": _dict(spec, "strategy").get("type"),
              "schedule": spec.get("schedule"), "succeeded": status.get("succeeded"),
              "failed": status.get("failed")}  # fmt: skip
+
+
+#: what is still true of a resource that is gone
+_OF_THE_GONE = ("resource_id", "resource_name", "source_system", "source_sequence", "observed_at", "kind",
+                "provider_name", "region_id", "account_id", "cluster", "namespace", "scope", "source_row")  # fmt: skip
+
+
+def as_absent(row: dict[str, Any]) -> dict[str, Any]:
+    """The observation that a resource is gone, of the last that was seen of it."""
+    gone = {name: value if name in _OF_THE_GONE else None for name, value in row.items() if name != "snapshot_id"}
+    gone |= {"presence": "absent", "tags": [], "attributes": "{}"}
+    return {**gone, "snapshot_id": _content_id({k: v for k, v in gone.items() if k != "source_row"})}
+
+
+def same_content(row: dict[str, Any]) -> str:
+    """What an observation says, without when and as which revision it was said: equal text, nothing new."""
+    said = {k: v for k, v in row.items() if k not in ("snapshot_id", "source_row", "observed_at", "source_sequence")}
+    return _content_id(said)

@@ -40,6 +40,7 @@ class Dump:
     is_list : a list of objects, so complete for its kinds unless it was cut (``metadata.continue``)
     observed_at : when it was seen, and where that is known from
     cluster : which cluster, and where that is known from
+    whole_kinds : kinds that were listed over the whole cluster, also where nothing of them was there
     """
 
     objects: list[Any]
@@ -48,6 +49,7 @@ class Dump:
     observed_from: str
     cluster: str
     cluster_from: str
+    whole_kinds: tuple[str, ...] = ()
 
 
 def is_kubernetes(source: SourceFile) -> bool:
@@ -145,16 +147,23 @@ def _cluster(source: SourceFile, metadata: dict[str, Any], objects: list[Any]) -
     told = _annotations(metadata).get(CLUSTER)
     if isinstance(told, str) and told:
         return told, f"annotation {CLUSTER}"
-    for labels in _labels_of_nodes(objects):
-        for name in _CLUSTER_LABELS:
-            if isinstance(labels.get(name), str) and labels[name]:
-                return labels[name], f"label {name}"
+    if label := cluster_label(objects):
+        return label
     stamped = _STAMPED.match(_stem(source.path))
     if stamped:
         return stamped["cluster"], "the file's name"
     if archive := _INSIGHTS.match(source.path.absolute().as_posix()):
         return archive["root"], "name of the archive's folder"
     return source.path.absolute().parent.name or "cluster", "name of the folder"
+
+
+def cluster_label(objects: list[Any]) -> tuple[str, str] | None:
+    """The cluster that labels of nodes name, and which label; None where none does."""
+    for labels in _labels_of_nodes(objects):
+        for name in _CLUSTER_LABELS:
+            if isinstance(labels.get(name), str) and labels[name]:
+                return labels[name], f"label {name}"
+    return None
 
 
 def _labels_of_nodes(objects: list[Any]) -> Iterator[dict[str, Any]]:
