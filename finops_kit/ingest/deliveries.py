@@ -89,6 +89,37 @@ def take_from(delivery: Delivery, writer: Writer, batch_id: str) -> None:
     delivery.held |= {(account, period) for account, period, mode in found if mode.endswith("-part")}
 
 
+def moved_accounts(
+    writer: Writer, batch_id: str, source_file: str, dataset: str, covered: Iterable[Pair]
+) -> list[Pair]:
+    """The accounts that a file of this name billed before, and now bills under another one.
+
+    A bill that becomes final may change its payer. So a file that comes again under its name, without an account that
+    it had in the same period, replaces that account's delivery too, if it bills sub-accounts that were billed there.
+    """
+    pairs = set(covered)
+    connection = writer.connection
+    before = connection.execute(
+        "SELECT DISTINCT d.batch_id, d.billing_account_id, d.period_start FROM lake.delivery d WHERE d.dataset = ? "
+        "AND d.batch_id IN (SELECT batch_id FROM lake.ledger WHERE source_file = ? AND kind = 'ingest') "
+        "AND d.batch_id <> ?",
+        [dataset, source_file, batch_id],
+    ).fetchall()
+    moved = set()
+    for earlier, account, period in before:
+        if (account, period) in pairs or not any(other == period for _, other in pairs):
+            continue
+        row = connection.execute(
+            'SELECT count(*) FROM lake.charge WHERE batch_id = ? AND "BillingPeriodStart" = ? '
+            'AND coalesce("BillingAccountId", \'\') = ? AND "SubAccountId" IN (SELECT "SubAccountId" '
+            'FROM lake.charge WHERE batch_id = ? AND "BillingPeriodStart" = ?)',
+            [earlier, period, account, batch_id, period],
+        ).fetchone()
+        if row and row[0]:
+            moved.add((account, period))
+    return sorted(moved, key=str)
+
+
 class AlonePart(Delivery):
     """A part of a report that comes alone; what it does is decided per account and period, when they are known."""
 

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
-from finops_kit.ingest.deliveries import Delivery
+from finops_kit.ingest.deliveries import Delivery, moved_accounts
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
@@ -184,6 +184,10 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
     for pair in mode.made_whole(periods):
         periods[pair] = [0, {}]
         modes.append("append-whole")
+    if not (mode.waits or mode.adds or mode.held or plan.appends or scan.source.name == "stdin"):
+        for pair in moved_accounts(writer, batch.id, scan.source.name, plan.dataset, list(periods)):
+            periods[pair] = [0, {}]
+            modes.append("replace")
     batch.insert_arrow("delivery", pa.table({
         "source_system": [plan.source_system] * len(periods),
         "billing_account_id": [account for account, _ in periods],

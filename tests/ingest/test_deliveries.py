@@ -57,7 +57,11 @@ def test_parts_of_one_report_add_up(store, write):
     parts = [write(f"cur/report-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2, 3)]
     ingest_paths(store, [parts[2], parts[0], parts[1]])
     assert ask(store, CURRENT) == [(Decimal(6),)]
-    assert ask(store, "SELECT mode FROM delivery ORDER BY batch_id") == [("replace-part",), ("append-part",), ("append-whole",)]
+    assert ask(store, "SELECT mode FROM delivery ORDER BY batch_id") == [
+        ("replace-part",),
+        ("append-part",),
+        ("append-whole",),
+    ]
 
 
 def test_a_report_whose_ingest_broke_off_is_completed(store, write):
@@ -154,3 +158,25 @@ def test_parts_that_cover_other_periods_become_current_together(store, write):
     assert ask(store, CURRENT) == [(Decimal(7),)]
     ingest_paths(store, deliver(10)[1:])
     assert ask(store, CURRENT) == [(Decimal(70),)]
+
+
+def test_a_final_bill_replaces_its_draft_though_invoice_and_payer_changed(store, write):
+    draft = {"BilledCost": "10", "SubAccountId": "shop"}
+    ingest_paths(store, [write("cur/2026-09.csv", focus_text(draft))])
+    ingest_paths(store, [write("cur/2026-09.csv", focus_text({**draft, "BilledCost": "11", "InvoiceId": "I-1"}))])
+    assert ask(store, CURRENT) == [(Decimal(11),)]
+    final = {**draft, "BilledCost": "12", "InvoiceId": "I-1", "BillingAccountId": "another payer"}
+    ingest_paths(store, [write("cur/2026-09.csv", focus_text(final))])
+    assert ask(store, CURRENT) == [(Decimal(12),)]
+    # a file of that name with the bill of other accounts stands beside it
+    other = {"BilledCost": "5", "SubAccountId": "bank", "BillingAccountId": "third"}
+    ingest_paths(store, [write("cur/2026-09.csv", focus_text(other))])
+    assert ask(store, CURRENT) == [(Decimal(17),)]
+    assert ask(store, ALL) == [(Decimal(38),)]
+
+
+def test_daily_deliveries_of_one_folder_come_in_the_order_of_their_days(store, write):
+    for day, amount in (("2026-09-03", "3"), ("2026-09-01", "1"), ("2026-09-02", "2")):
+        path = write(f"in/{day}/bill.csv", focus_text({"BilledCost": amount}))
+    ingest_paths(store, [path.parent.parent])
+    assert ask(store, CURRENT) == [(Decimal(3),)]
