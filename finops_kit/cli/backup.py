@@ -24,7 +24,10 @@ Bring it back with finops restore.
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--link", is_flag=True, help="Hard-link data files instead of copying them.")
 def command(setting: Setting, folder: Path, link: bool) -> None:
-    """Copy the catalogue and every data file, consistent at one version, and verify the copy by its hashes."""
+    """Copy the catalogue and every data file, consistent at one version, and verify the copy by its hashes.
+
+    A catalogue in PostgreSQL becomes SQLite in the backup: it can be read, verified and restored without a database.
+    """
     from finops_kit.cli.progress import Progress
     from finops_kit.cli.tables import size
     from finops_kit.store.backup import backup

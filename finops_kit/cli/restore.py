@@ -13,6 +13,7 @@ Examples:
   finops restore /mnt/backup/finops                          a lost catalogue, or a whole lost workspace
   finops restore /mnt/backup/finops --workspace elsewhere
   finops restore /mnt/backup/finops --version 42 -w then     as the store was at version 42
+  finops restore /mnt/backup/finops --catalog postgres://finops@db/new    its catalogue into PostgreSQL
 
 \b
 A store that is there is never written over. To read an older version no restore is needed: see --as-of.
@@ -22,14 +23,15 @@ A store that is there is never written over. To read an older version no restore
 @finops_command("restore", epilog=EPILOG)
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--version", type=click.IntRange(0), metavar="N", help="As it was at this version. Default: all of it.")
-def command(setting: Setting, folder: Path, version: int | None) -> None:
+@click.option("--catalog", default="", metavar="URL|env", help="An empty PostgreSQL database. Default: SQLite here.")
+def command(setting: Setting, folder: Path, version: int | None, catalog: str) -> None:
     """Bring a backup back as the workspace's store, and verify it by its hashes."""
     from finops_kit.cli.progress import Progress
     from finops_kit.cli.tables import size
     from finops_kit.store.backup import restore
 
     with Progress("restore", setting) as tell:
-        done = restore(folder, setting.workspace, version=version, progress=tell)
+        done = restore(folder, setting.workspace, version=version, catalogue=catalog, progress=tell)
     if setting.json:
         print_json(done.as_dict())
         return

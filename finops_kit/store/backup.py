@@ -1,5 +1,7 @@
 """Backup and restore: the catalogue and every data file that it lists, consistent at one version, verified by hash.
 
+A catalogue in PostgreSQL is backed up as SQLite: the backup needs no database, and can go back into one.
+
 A backup is a folder that is itself a workspace: it can be read, verified and restored. Data files never
 change once written, so a second backup into the same folder copies only what is new. The signing key is
 no part of it: keep that apart from what it signs.
@@ -20,9 +22,10 @@ from typing import Any
 
 from finops_kit.errors import StoreError, StoreMissing, UsageError, VerificationFailed, VersionUnknown
 from finops_kit.settings import Workspace
-from finops_kit.store.configuration import read_settings
+from finops_kit.store.configuration import named_catalogue, read_settings
 from finops_kit.store.footers import extremes
 from finops_kit.store.lock import writer_lock
+from finops_kit.store.relocate import to_postgres, to_sqlite
 from finops_kit.store.verify import verify
 
 Tell = Callable[[str], None]
@@ -73,7 +76,6 @@ def backup(workspace: Workspace, folder: Path, *, link: bool = False, progress: 
     """
     if not workspace.exists:
         raise StoreMissing(f"There is no store in {workspace.root} to back up.")
-    _refuse_database(workspace)
     target = Workspace(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} holds something that is no finished backup. Name a new or an empty folder.")
@@ -85,11 +87,16 @@ def backup(workspace: Workspace, folder: Path, *, link: bool = False, progress: 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         tell("copying the catalogue")
-        _copy_catalogue(workspace.catalogue, partial)
+        if database := read_settings(workspace).catalogue:
+            partial.unlink(missing_ok=True)
+            with writer_lock(workspace):
+                to_sqlite(database, partial)
+        else:
+            _copy_catalogue(workspace.catalogue, partial)
         listed = _listed_files(partial)
         copied = _copy_files(workspace.data, target.data, listed, link, tell)
         _put_catalogue(partial, target)
-        shutil.copyfile(workspace.settings_file, target.settings_file)
+        _put_settings(workspace, target)
         if (workspace.root / "heads").is_dir():
             shutil.copytree(workspace.root / "heads", folder / "heads", dirs_exist_ok=True)
         report = _proven(target, listed, copied, tell)
@@ -102,11 +109,20 @@ def backup(workspace: Workspace, folder: Path, *, link: bool = False, progress: 
 
 
 def restore(
-    folder: Path, workspace: Workspace, *, version: int | None = None, progress: Tell | None = None
+    folder: Path,
+    workspace: Workspace,
+    *,
+    version: int | None = None,
+    catalogue: str = "",
+    progress: Tell | None = None,
 ) -> BackupReport:
     """Bring a backup back as the workspace's store, whole or as it was at an earlier version.
 
     A workspace that lost its catalogue keeps the data files that are still good.
+
+    Parameters
+    ----------
+    catalogue : an empty PostgreSQL database for the catalogue (or ``env``); SQLite in the workspace otherwise
 
     Raises
     ------
@@ -118,7 +134,8 @@ def restore(
     source = Workspace(folder)
     if not (folder / MANIFEST).is_file() or not source.catalogue.is_file():
         raise UsageError(f"{folder} is no finished backup: it lacks {MANIFEST} or its catalogue.")
-    if workspace.catalogue.exists():
+    database = named_catalogue(catalogue)
+    if workspace.exists and not (database and read_settings(workspace).catalogue == database):
         raise UsageError(
             f"There is a store in {workspace.root} already; nothing was changed. "
             "Restore into another --workspace, or move that one away first."
@@ -138,23 +155,19 @@ def restore(
                 _cut(partial, version)
             listed = _listed_files(partial)
             copied = _copy_files(source.data, workspace.data, listed, False, tell)
-            _put_catalogue(partial, workspace)
+            if database:
+                to_postgres(partial, database)
+                partial.unlink()
+            else:
+                _put_catalogue(partial, workspace)
             if not workspace.settings_file.exists():
-                shutil.copyfile(source.settings_file, workspace.settings_file)
+                _put_settings(source, workspace, catalogue)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"The backup {folder} was not restored: {_reason(error)}.") from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     return _proven(workspace, listed, copied, tell, earlier=version is not None)
-
-
-def _refuse_database(workspace: Workspace) -> None:
-    if read_settings(workspace).catalogue:
-        raise UsageError(
-            f"The catalogue of {workspace.root} is in PostgreSQL: back it up with pg_dump first, then the folder "
-            f"{workspace.data}. Data files never change, so this order keeps both in step."
-        )
 
 
 def _reason(error: Exception) -> str:
@@ -169,6 +182,15 @@ def _copy_catalogue(catalogue: Path, target: Path) -> None:
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600))
     with closing(sqlite3.connect(catalogue, timeout=30)) as origin, closing(sqlite3.connect(target)) as copy:
         origin.backup(copy)
+
+
+def _put_settings(source: Workspace, target: Workspace, catalogue: str = "") -> None:
+    """The settings as they are, with where the catalogue is now."""
+    lines = source.settings_file.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("catalogue =")]
+    named = [f"catalogue = {json.dumps(catalogue)}"] if catalogue else []
+    place = next((n for n, line in enumerate(kept) if line.startswith("[")), len(kept))  # before the first table
+    target.settings_file.write_text("\n".join([*kept[:place], *named, *kept[place:]]) + "\n", encoding="utf-8")
 
 
 def _put_catalogue(partial: Path, target: Workspace) -> None:

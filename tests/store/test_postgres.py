@@ -17,6 +17,7 @@ import pytest
 from finops_kit.errors import FinopsError, StoreBusy, StoreError, UsageError
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader, open_writer
+from finops_kit.store.backup import backup, restore
 from finops_kit.store.configuration import CATALOGUE_VARIABLE, read_settings
 from finops_kit.store.door import run_sql
 from finops_kit.store.heads import keep_head, sign_head
@@ -25,6 +26,13 @@ from finops_kit.store.lock import writer_lock
 from finops_kit.store.verify import verify
 
 pytest.importorskip("duckdb_extension_postgres_scanner", reason="the extra finops_kit[postgres] is not installed")
+
+
+OBSERVED = """SELECT 'r' || n AS resource_id, sha256(n || '{day}') AS snapshot_id, 'inventory' AS source_system,
+    TIMESTAMPTZ '2026-03-0{day} 00:00:00+00' AS observed_at, 'present' AS presence, 'c' AS scope, 'machine' AS kind,
+    {day} + n AS vcpu, n + 1 AS source_row FROM range(3) t(n) WHERE n < 3 - {day} // 4"""
+LOOKED = """SELECT 'inventory' AS source_system, 'c' AS scope, TIMESTAMPTZ '2026-03-0{day} 00:00:00+00' AS observed_at,
+    true AS complete"""
 
 
 def server_programs() -> Path | None:
@@ -125,6 +133,55 @@ def test_a_batch_that_fails_leaves_nothing(team: Workspace, forger: Any) -> None
     forger.add_batch(team, 1)
     report = verify(team)
     assert (report.findings, report.orphans) == ([], [])
+
+
+def test_a_backup_needs_no_database_and_goes_back_into_one(
+    team: Workspace, server: Callable[[str], str], forger: Any, tmp_path: Path
+) -> None:
+    for b in (1, 2):
+        forger.add_batch(team, b)
+    with open_reader(team) as reader:
+        version, charges = reader.version, reader.connection.execute("FROM charge_history ORDER BY ALL").fetchall()
+    forger.add_batch(team, 3)
+    made = backup(team, tmp_path / "kept")
+    kept = Workspace(tmp_path / "kept")
+    assert (kept.catalogue.is_file(), read_settings(kept).catalogue) == (True, "")
+    assert read_settings(kept).store_id == read_settings(team).store_id
+    assert backup(team, tmp_path / "kept").copied == 0
+    with pytest.raises(UsageError, match="There is a store"):
+        restore(tmp_path / "kept", team)
+    with pytest.raises(UsageError, match="holds a catalogue already"):
+        restore(tmp_path / "kept", Workspace(tmp_path / "no"), catalogue="postgres:" + read_settings(team).catalogue)
+    for place, catalogue in (("plain", ""), ("again", server("again"))):  # point in time, into both kinds
+        back = Workspace(tmp_path / place)
+        restore(tmp_path / "kept", back, version=version, catalogue=catalogue)
+        with open_reader(back) as reader:
+            assert reader.version == version
+            assert reader.connection.execute("FROM charge_history ORDER BY ALL").fetchall() == charges
+        assert bool(read_settings(back).catalogue) == bool(catalogue) == (not back.catalogue.exists())
+        forger.add_batch(back, 4)
+        assert verify(back).findings == []
+    assert made.store_version > version
+
+
+def test_states_are_derived_the_same(team: Workspace, workspace: Workspace, tmp_path: Path) -> None:
+    plain = Workspace(tmp_path / "plain")
+    create_store(plain)
+    found = []
+    for store in (team, plain):
+        for day in (1, 2, 4):
+            with open_writer(store) as writer, writer.batch(kind="ingest", format="inventory") as batch:
+                batch.rows_read = batch.insert("resource_snapshot", OBSERVED.format(day=day))
+                batch.insert("observation_scope", LOOKED.format(day=day))
+        with open_reader(store) as reader:
+            intervals, events = (
+                reader.connection.execute(f"FROM {view} ORDER BY ALL").fetchall()
+                for view in ("state_interval", "scaling_event")
+            )
+        assert intervals and events
+        found.append((intervals, events))
+    assert found[0] == found[1]
+    assert verify(team).findings == []
 
 
 def test_several_writers_take_turns_and_the_chain_stays_one(team: Workspace, forger: Any) -> None:
