@@ -56,6 +56,7 @@ class Delivery:
     held : those of them that wait for this file
     adds : the rows add to what was delivered without them
     lacks : the parts that have to come before it counts, where they are known
+    broken : a part that came before it in the same command was refused
     """
 
     waits: bool = False
@@ -63,6 +64,7 @@ class Delivery:
     held: set[Pair] = field(default_factory=set)
     adds: bool = False
     lacks: set[int] = field(default_factory=set)
+    broken: bool = False
 
     def mode(self, account: str, period: Any) -> str:
         """The mode in which the file delivers an account and period."""

@@ -120,7 +120,6 @@ def _ingest_group(
     progress: Progress | None,
     replaying: tuple[str, dict[str, Any]] | None,
 ) -> Iterator[FileReport]:
-    broken = False
     group, alone = Delivery(adds=bool(replaying)), len(located) == 1
     if alone and not replaying and not located[0].report and (part := report_name(located[0])):
         group = AlonePart(writer, *part)
@@ -134,7 +133,7 @@ def _ingest_group(
             progress(f"ingest {file.name}")
         one, brought = FileReport(file.name), False
         if not alone:
-            group.waits = number < last or broken
+            group.waits = number < last or group.broken
         try:
             file.bring()
             brought = True
@@ -163,7 +162,7 @@ def _ingest_group(
             one.reason = f"{file.name} could not be stored ({why}). The store is as it was."
         finally:
             file.drop()
-        broken = broken or one.status == REFUSED
+        group.broken = group.broken or one.status == REFUSED
         one.walked = file.walked and brought
         yield one
 

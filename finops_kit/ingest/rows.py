@@ -87,13 +87,11 @@ def _append(
     note = ""
     if batch.rows_quarantined:
         note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
+    note_of_parts = ""
     if mode.waits and plan.table == "charge":
         lacking = ", ".join(map(str, sorted(mode.lacks)))
-        note_of_parts = (
-            f"counts once part {lacking} of its report has come" if lacking else "counts once its report is whole"
-        )
-    else:
-        note_of_parts = ""
+        note_of_parts = f"counts once part {lacking} of its report has come" if lacking else ""
+        note_of_parts = "waits for the part that was refused" if mode.broken else note_of_parts
     note = "; ".join(part for part in (note, plan.remark, note_of_parts) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
