@@ -30,35 +30,36 @@ def current_sql(dataset: str) -> str:
 """
 
 
-_KEY = ("account", "period", "day", "subscription", "currency")
-_KEYS = """coalesce("BillingAccountId", '') AS account, "BillingPeriodStart" AS period,
-    date_trunc('day', "ChargePeriodStart") AS day, coalesce("SubAccountId", '') AS subscription,
-    "BillingCurrency" AS currency"""
-_SAME = " AND ".join(f"o.{name} = s.{name}" for name in _KEY)
-_SPREAD_LINE = "\"PricingCategory\" = 'Committed'"
-_ROOM = f'{_SPREAD_LINE} AND "BilledCost" = 0'
-_COLUMNS = f"o.* EXCLUDE ({', '.join(_KEY)}, makes_room)"
+_KEY = "account, period, day, subscription, currency"
+_OF_DELIVERY = """d.batch_id = c.batch_id AND d.source_system = c.source_system
+    AND d.period_start = c."BillingPeriodStart" AND d.billing_account_id = coalesce(c."BillingAccountId", '')"""
+#: the lines of both data sets; a committed line makes room in the one for those of the other
+_LINES = f"""
+    FROM {LAKE}.charge c JOIN now d ON {_OF_DELIVERY} WHERE c.source_system IN ('{INVOICED}', '{SPREAD}')"""
+_MARKS = f"""d.dataset AS data_set, coalesce(c."BillingAccountId", '') AS account, c."BillingPeriodStart" AS period,
+    date_trunc('day', c."ChargePeriodStart") AS day, coalesce(c."SubAccountId", '') AS subscription,
+    c."BillingCurrency" AS currency, coalesce(c."PricingCategory" = 'Committed'
+        AND (d.dataset = '{AMORTISED}' OR c."BilledCost" = 0), false) AS committed"""
 
-#: the current charges of a version that holds amortised costs
+#: the current charges of a version that holds amortised costs; what decides is read once and narrow
 CHARGE_WITH_AMORTISED = f"""
-    WITH invoiced AS (
-        SELECT *, {_KEYS}, coalesce({_ROOM}, false) AS makes_room FROM ({current_sql("charge")})
-        WHERE source_system = '{INVOICED}'
-    ), spread AS (
-        SELECT *, {_KEYS}, coalesce({_SPREAD_LINE}, false) AS makes_room FROM ({current_sql(AMORTISED)})
-    ), agreed AS (
-        SELECT {", ".join(_KEY)} FROM (
-            SELECT {", ".join(_KEY)}, CASE WHEN makes_room THEN 0 ELSE "EffectiveCost" END AS rest FROM invoiced
-            UNION ALL
-            SELECT {", ".join(_KEY)}, CASE WHEN makes_room THEN 0 ELSE -"EffectiveCost" END FROM spread
-        ) SEMI JOIN invoiced USING (account, period, day) SEMI JOIN spread USING (account, period, day)
-        GROUP BY ALL HAVING sum(rest) = 0
+    WITH now AS MATERIALIZED (
+        SELECT DISTINCT batch_id, source_system, billing_account_id, period_start, dataset FROM current_delivery
+        WHERE dataset IN ('charge', '{AMORTISED}')
+    ), rest AS MATERIALIZED (
+        SELECT {_MARKS}, c."EffectiveCost" AS cost {_LINES}
+    ), both_say AS (
+        SELECT account, period, day FROM rest GROUP BY ALL HAVING count(DISTINCT data_set) = 2
+    ), agreed AS MATERIALIZED (
+        SELECT {_KEY}, true AS same FROM rest SEMI JOIN both_say USING (account, period, day) GROUP BY {_KEY}
+        HAVING coalesce(sum(CASE WHEN committed THEN 0 WHEN data_set = 'charge' THEN cost ELSE -cost END), 0) = 0
+            AND bool_or(committed AND data_set = '{AMORTISED}')
     )
-    SELECT * FROM ({current_sql("charge")}) WHERE source_system <> '{INVOICED}'
+    SELECT c.* FROM {LAKE}.charge c SEMI JOIN now d ON d.dataset = 'charge' AND {_OF_DELIVERY}
+    WHERE c.source_system NOT IN ('{INVOICED}', '{SPREAD}')
     UNION ALL BY NAME
-    SELECT {_COLUMNS} FROM invoiced o WHERE NOT makes_room
-    UNION ALL BY NAME
-    SELECT {_COLUMNS} FROM invoiced o ANTI JOIN agreed s ON {_SAME} WHERE makes_room
-    UNION ALL BY NAME
-    SELECT {_COLUMNS} FROM spread o SEMI JOIN agreed s ON {_SAME} WHERE makes_room
+    SELECT o.* EXCLUDE (data_set, {_KEY}, committed) FROM (SELECT c.*, {_MARKS} {_LINES}) o
+    LEFT JOIN agreed USING ({_KEY})
+    WHERE CASE WHEN o.data_set = 'charge' THEN NOT (o.committed AND same IS NOT NULL)
+        ELSE o.committed AND same IS NOT NULL END
 """
