@@ -221,8 +221,9 @@ def _closed_rows(basis: Basis) -> list[Row]:
 
 def closes_table(basis: Basis) -> ResultTable:
     """Each closed month: what was signed off, by whom, and whether a later restatement changed it."""
+    rows = sorted(closed_rows(basis), key=lambda row: row["state"] == "unchanged")  # what changed comes first
     return result(
-        "closes", "Closed months", "Was a month changed after it was signed off?", closed_rows(basis),
+        "closes", "Closed months", "Was a month changed after it was signed off?", rows,
         ("month", "provider", "billing_account_id", "BillingCurrency", "closed", "now", "changed", "state", "signed_by",
          "signed_at", "store_version", "reason", "closed_why"),
         labels={**LABELS, "month": "Billing month", "billing_account_id": "Billing account",
