@@ -43,7 +43,9 @@ _FILES = {"cmdb_item": ("cmdb", "cmdb"), "asset": ("asset_register", "assets"), 
 #: services whose requests are known by the day
 DAILY_SERVICES = ("online-banking", "mobile-banking", "payments")
 _OPEN = "2023-01-01"
-_KW = {"Server": "0.6", "LPAR": "5.5", "Storage Array": "3.2", "Network Equipment": "2.4", "Backup System": "1.8"}
+#: what a machine draws and what a room can take, in kilowatts; the feed's price of a room has its energy in it
+_KW = {"Server": "0.6", "LPAR": "5.5", "Storage Array": "3.2", "Network Equipment": "2.4", "Backup System": "1.8",
+       "Facility": "30"}  # fmt: skip
 _CLASS = {"Server": "server", "LPAR": "mainframe", "Storage Array": "storage", "Network Equipment": "network",
           "Backup System": "backup", "Facility": "facility", "Licence": "licence"}  # fmt: skip
 

@@ -357,7 +357,7 @@ def test_reference_files_have_the_columns_of_their_tables(estate) -> None:
     expected = {
         frozenset(n for n in table.columns if n not in ("batch_id", "source_row"))
         for table in REFERENCE_TABLES
-        if table.name != "tag_rule"
+        if table.name not in ("tag_rule", "invoice", "price_list")  # what a house adds as it goes
     }
     found = {frozenset(rows_of(folder / name)[0]) for name in truth["files"] if name.startswith("reference/")}
     assert found == expected
