@@ -206,10 +206,11 @@ def test_every_row_is_stored_or_quarantined_and_the_totals_are_the_files(tmp_pat
     store = Workspace(tmp_path / "workspace")
     create_store(store)
     bills = histories.bills(histories.COUNT if histories.LONG else 8)
-    paths = [tmp_path / f"{number:05d}.csv" for number in range(len(bills))]
+    paths = [tmp_path / f"{number:05d}" / "bill.csv" for number in range(len(bills))]  # files side by side are parts
     for path, bill in zip(paths, bills, strict=True):
-        path.write_text(bill.text(path.stem), encoding="utf-8")
-    report = {Path(one.path).name: one for one in ingest_paths(store, paths).files}
+        path.parent.mkdir()
+        path.write_text(bill.text(path.parent.name), encoding="utf-8")
+    report = {Path(one.path).parent.name: one for one in ingest_paths(store, paths).files}
     with open_reader(store) as reader:
         stored = {
             (account, currency): total
@@ -222,7 +223,7 @@ def test_every_row_is_stored_or_quarantined_and_the_totals_are_the_files(tmp_pat
     with localcontext() as context:
         context.prec = 200
         for path, bill in zip(paths, bills, strict=True):
-            one, good = report[path.name], bill.good
+            one, good = report[path.parent.name], bill.good
             assert one.status == ("stored" if good else "refused"), bill
             if not good:
                 continue
@@ -232,4 +233,4 @@ def test_every_row_is_stored_or_quarantined_and_the_totals_are_the_files(tmp_pat
                 native = sum((amount for amount, of in good if of == currency), Decimal(0))
                 rest = Decimal(beyond[one.batch_id].get(currency, "0"))
                 assert one.control_totals[currency] == native, bill
-                assert stored[path.stem, currency] + rest == native, bill
+                assert stored[path.parent.name, currency] + rest == native, bill
