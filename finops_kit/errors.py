@@ -83,6 +83,12 @@ class ReconciliationFailed(FinopsError, ArithmeticError):
     exit_code = 6
 
 
+class RateMissing(FinopsError, LookupError):
+    """An amount cannot be stated in the reporting currency; the pair and the month are named."""
+
+    exit_code = 6
+
+
 class ReportFailed(FinopsError, RuntimeError):
     """A report run did not succeed; the last good page stays."""
 

@@ -37,7 +37,7 @@ A first day:
 
 \b
 Exit codes: 0 done, 2 wrong use, 3 a file was refused, 4 the store, 5 a statement was refused,
-  6 figures do not agree, 7 a report failed, 8 verify or close found something,
+  6 figures do not agree or a rate is missing, 7 a report failed, 8 verify or close found something,
   130 interrupted.
 """
 

@@ -65,7 +65,7 @@ class Basis:
             self.start = found or reader.version_time.date().replace(day=1)
         self.end = next_month(self.start)
         self.before = next_month(self.start, -1)
-        self.currency = choose_currency(currency, reader.currency, self._billed, self._convertible)
+        self.currency = choose_currency(currency, reader.currency, self._billed, self.convertible)
 
     # what is asked of the store
 
@@ -110,7 +110,8 @@ class Basis:
         return self.rows(charge.group_by("BillingCurrency").agg(charges=charge.count()))
 
     @cached_property
-    def _convertible(self) -> set[str]:
+    def convertible(self) -> set[str]:
+        """The currencies that some rate leads from to the workspace's own."""
         rates = monthly_rates(self.table("exchange_rate"), self.reader.currency)
         return {row["rate_from"] for row in self.rows(rates.select("rate_from").distinct())}
 

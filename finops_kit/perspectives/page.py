@@ -13,8 +13,6 @@ from finops_kit.perspectives.tables import ensure_adds_up
 from finops_kit.perspectives.trust import data_ages
 from finops_kit.perspectives.words import change, count, money, month_name
 from finops_kit.store.heads import seen_head
-from finops_kit.value.lens import not_converted
-from finops_kit.value.settle import to_cents
 
 #: the share of cost without an owner that is still good, and the one that is bad
 UNALLOCATED_GOOD, UNALLOCATED_BAD = 0.05, 0.15
@@ -57,22 +55,13 @@ def common_caveats(basis: Basis) -> list[str]:
             f"{month_name(basis.open_month)} is still being billed; this page reads the latest complete month. "
             f"Ask for it with the period {basis.open_month:%Y-%m}."
         )
-    if basis.totals["unconverted"]:
-        for row in basis.rows(not_converted(basis.now)):
-            notes.append(
-                f"Not converted and therefore not in the total: {count(row['charges'], 'charge')} worth "
-                f"{row['BillingCurrency']} {to_cents(row['native_EffectiveCost']):,}, because no exchange rate from "
-                f"{row['BillingCurrency']} to {basis.currency} is known for {month_name(row['month'])}."
-            )
     if basis.totals["without_effective"]:
         notes.append(
             f"{count(basis.totals['without_effective'], 'charge')} came without EffectiveCost; BilledCost stands in."
         )
     if basis.currency != basis.reader.currency:
-        notes.append(
-            f"Amounts are in {basis.currency}; the workspace reports in {basis.reader.currency}, but no exchange rate "
-            "leads there." if not basis.totals["unconverted"] else f"Amounts are in {basis.currency}."
-        )  # fmt: skip
+        why = "as was asked" if basis.currency in basis.convertible else "for no exchange rate leads there"
+        notes.append(f"The workspace reports in {basis.reader.currency}; amounts are in {basis.currency}, {why}.")
     if basis.totals["corrections"]:
         notes.append(
             f"The total holds corrections of {money(basis.totals['corrections'], basis.currency)}; "

@@ -9,11 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
-from finops_kit.errors import UsageError
+from finops_kit.errors import RateMissing, UsageError
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.reading import PERSPECTIVES, Reading
+from finops_kit.perspectives.words import count
 from finops_kit.settings import AS_OF_VARIABLE, find_workspace
 from finops_kit.store import open_reader
+from finops_kit.value.lens import not_converted
+from finops_kit.value.settle import to_cents
 
 
 def read_basis(basis: Basis, name: str) -> Reading:
@@ -22,12 +25,36 @@ def read_basis(basis: Basis, name: str) -> Reading:
     Raises
     ------
     UsageError : there is no such perspective
+    RateMissing : a charge of the period has no rate into the reporting currency
     ReconciliationFailed : the page does not add up to the grand total
     """
     if name not in PERSPECTIVES:
         raise UsageError(f"There is no perspective {name!r}. The six are {', '.join(PERSPECTIVES)}.")
+    refuse_missing_rates(basis)
     reading: Reading = importlib.import_module(f"finops_kit.perspectives.{name}").read(basis)
     return reading
+
+
+def refuse_missing_rates(basis: Basis) -> None:
+    """Stop where a charge of the period cannot be stated in the reporting currency: a total without it is wrong.
+
+    Earlier months without a rate stand on the page with the reason.
+
+    Raises
+    ------
+    RateMissing : naming each pair and month, and what is billed in it
+    """
+    if not basis.totals["unconverted"]:
+        return
+    lacking = "; ".join(
+        f"{row['BillingCurrency']} to {basis.currency} for {row['month']:%Y-%m} ({count(row['charges'], 'charge')} "
+        f"worth {row['BillingCurrency']} {to_cents(row['native_EffectiveCost']):,})"
+        for row in basis.rows(not_converted(basis.now).order_by("BillingCurrency", "month"))
+    )
+    raise RateMissing(
+        f"No exchange rate is known from {lacking}, so the total cannot be stated in {basis.currency}. "
+        "Ingest the rates (month, from_currency, to_currency, rate, rate_source), or say another --currency or --scope."
+    )
 
 
 def _as_of(version: int | str | None) -> int | str | None:
@@ -109,6 +136,7 @@ def read_perspective(
     ------
     UsageError : a parameter is not what it should be
     StoreMissing, VersionUnknown : there is no such store or version
+    RateMissing : a charge of the period has no rate into the reporting currency
     ReconciliationFailed : the page does not add up to the grand total
     """
     with _last.get(store, version, period, scope, currency) as basis:

@@ -9,6 +9,10 @@ from finops_kit.value.accrual import ITEM
 
 #: the four parts, in the order in which a page tells them
 PARTS = ("price", "quantity", "not_billed", "not_observed")
+#: quantities so many times apart are not of one thing, and a price from them would mean nothing
+THOUSANDFOLD = 1000.0
+#: amounts from here on do not fit DECIMAL(38,24)
+_LARGEST = 1e13
 _ZERO = ibis.literal(0).cast("decimal(38,24)")
 
 
@@ -17,7 +21,8 @@ def reconcile(accrued: Table, billed: Table) -> Table:
 
     With P and Q as accrued and p and q as billed: quantity is P x (q - Q), price is (p - P) x q and computed as the
     rest, so that nothing is lost to rounding. What is accrued and not on the bill is ``not_billed`` (negative), what
-    is on the bill and was not accrued is ``not_observed``. Without a quantity on either side all of it is price.
+    is on the bill and was not accrued is ``not_observed``. Without a quantity on either side all of it is price; with
+    quantities a thousand times apart all of it is quantity.
 
     Parameters
     ----------
@@ -48,9 +53,12 @@ def reconcile(accrued: Table, billed: Table) -> Table:
     matched = rows.in_accrual & rows.on_bill
     priced = (matched & (rows.accrued_quantity > 0) & (rows.billed_quantity > 0)).fill_null(False)
     growth = rows.billed_quantity / rows.accrued_quantity.nullif(0.0) - 1
-    moved = (rows.accrued.cast("float64") * growth).round(9).cast("decimal(38,9)").cast("decimal(38,24)")
+    product = rows.accrued.cast("float64") * growth
+    told = priced & (growth.abs() < THOUSANDFOLD) & (product.abs() < _LARGEST)
+    moved = ibis.ifelse(told, product, 0.0).round(9).cast("decimal(38,9)").cast("decimal(38,24)")
     difference = rows.billed - rows.accrued
-    rows = rows.mutate(difference=difference, quantity=ibis.ifelse(priced, moved, _ZERO))
+    quantity = ibis.ifelse(told, moved, ibis.ifelse(priced, difference, _ZERO))
+    rows = rows.mutate(difference=difference, quantity=quantity)
     return rows.mutate(
         price=ibis.ifelse(matched, rows["difference"] - rows.quantity, _ZERO),
         not_billed=ibis.ifelse(~rows.on_bill, -rows.accrued, _ZERO),

@@ -95,7 +95,7 @@ def test_places_that_hold_no_file(filled, tmp_path):
     places = {
         tmp_path / "missing.csv": "does not exist", tmp_path / "pipe.csv": "no regular file",
         "/dev/zero": "no regular file", tmp_path / "nothing": "empty directory",
-        tmp_path / "prose": "holds no file in a known format", "s3://bucket/bill.csv": "remote location",
+        tmp_path / "prose": "holds no file in a known format",
         "https://example.com/bill.csv": "remote location", tmp_path / "loop": "cannot be read",
         tmp_path / "*.nothing": "matches no file", "bill\0.csv": "no path", "x" * 5000: "cannot be read",
     }  # fmt: skip

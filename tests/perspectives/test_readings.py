@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finops_kit.errors import ReconciliationFailed, StoreMissing, UsageError, VersionUnknown
+from finops_kit.errors import RateMissing, ReconciliationFailed, StoreMissing, UsageError, VersionUnknown
 from finops_kit.fields.gaps import GAPS
 from finops_kit.perspectives import PERSPECTIVES, operations, read_perspective
 from finops_kit.perspectives.basis import Basis
@@ -160,13 +160,11 @@ def test_a_scope_narrows_every_page_alike(house):
 def test_another_period_and_currency(house):
     reading = read_perspective("finance", house.root, period="2024-07", currency="USD")
     assert reading.currency == "USD" and reading.period_start == date(2024, 7, 1)
-    assert not any("Not converted" in note for note in reading.caveats)
 
 
-def test_a_currency_without_rates_is_said_not_hidden(house):
-    reading = read_perspective("leadership", house.root, currency="CHF")
-    assert reading.grand_total == 0
-    assert sum("Not converted" in note for note in reading.caveats) == 2
+def test_a_rate_that_is_missing_stops_the_page_and_is_named(house):
+    with pytest.raises(RateMissing, match=r"from EUR to CHF for \d{4}-\d\d \(.*; USD to CHF for .* in CHF\. Ingest"):
+        read_perspective("leadership", house.root, currency="CHF")
 
 
 def test_a_month_without_charges_says_so(house):
