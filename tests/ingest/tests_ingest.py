@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from finops_kit.settings import Workspace
-from finops_kit.store import create_store, open_reader
+from finops_kit.store import open_reader
 
 FOCUS_ROW = {
     "BilledCost": "1.50", "BillingAccountId": "001234567890", "BillingCurrency": "EUR",
@@ -34,9 +35,9 @@ def focus_text(*changes: dict[str, Any], header: list[str] | None = None, delimi
 
 
 @pytest.fixture
-def store(workspace: Workspace) -> Workspace:
+def store(workspace: Workspace, empty_store: Path) -> Workspace:
     """A workspace with an empty store."""
-    create_store(workspace)
+    shutil.copytree(empty_store, workspace.root)
     return workspace
 
 
