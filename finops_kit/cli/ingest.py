@@ -69,6 +69,11 @@ def command(
         report = ingest_paths(
             setting.workspace, list(paths), format=format_name, mapping=mapping, actor=actor, progress=tell
         )
+    return conclude(setting, report)
+
+
+def conclude(setting: Setting, report: IngestReport) -> int:
+    """Show what became of all files, for people or as JSON; the exit code."""
     if setting.json:
         print_json(report.as_dict())
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from finops_kit.cli.common import Setting, finops_command, print_json
+from finops_kit.cli.common import Setting, finops_command
 
 EPILOG = """\b
 Examples:
@@ -49,18 +49,13 @@ def command(
 
 
 def _aws(setting: Setting, regions: tuple[str, ...], profile: str | None, actor: str | None) -> int:
-    from finops_kit.cli.ingest import show, tell_refusals
+    from finops_kit.cli.ingest import conclude
     from finops_kit.cli.progress import Progress
     from finops_kit.ingest.live_aws import observe_aws_account
 
     with Progress("", setting) as tell:
         report = observe_aws_account(setting.workspace, regions, profile=profile, actor=actor, progress=tell)
-    if setting.json:
-        print_json(report.as_dict())
-    else:
-        show(report)
-    tell_refusals(report)
-    return 3 if report.refused else 0
+    return conclude(setting, report)
 
 
 def _kubernetes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,12 @@ import yaml
 from finops_kit.errors import ColumnMissing, UsageError
 from finops_kit.fields import FOCUS_FIELDS, TAGS, TEXT, TIME
 from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
+from finops_kit.normalize.yaml_tree import MAX_BYTES, YamlTree
 
 #: a mapping must fill these
 REQUIRED = ("BilledCost", "BillingCurrency", "BillingPeriodStart", "ProviderName", "ServiceName")
 #: ... where this one is filled, the billing period is its month
 _OR_ELSE = "ChargePeriodStart"
-#: a mapping is written by hand; more than this many bytes is something else
-MAX_BYTES = 65_536
 _KEYS = ("version", "name", "sheet", "columns", "tags")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -112,41 +111,18 @@ def read_mapping(path: str | Path) -> Mapping:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise UsageError(f"{path} is larger than {MAX_BYTES >> 10} KiB; that is no mapping.")
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise UsageError(f"The mapping {path} cannot be read: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        said = getattr(error, "problem", None) or "it is not UTF-8 text"
-        raise UsageError(f"{path}{where}: no readable YAML ({said}). See docs/mappings.md.") from error
-    return _Reader(str(path)).mapping(root, hashlib.sha256(content).hexdigest())
+    reader = _Reader(str(path), "docs/mappings.md", UsageError)
+    return reader.mapping(reader.compose(content), hashlib.sha256(content).hexdigest())
 
 
-class _Reader:
+class _Reader(YamlTree):
     """A mapping's tree as YAML composed it, read with its lines at hand."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def wrong(self, node: Any, key: str, what: str) -> UsageError:
-        line = node.start_mark.line + 1 if node is not None else 1
-        return UsageError(f"{self.file}, line {line}, {key}: {what} See docs/mappings.md.")
-
-    def pairs(self, node: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self.wrong(node, key, "keys with values are expected here.")
-        seen: set[str] = set()
-        for left, right in node.value:
-            name = self.text(left, key)
-            if name in seen:
-                raise self.wrong(left, name, "stands here twice.")
-            seen.add(name)
-            yield name, left, right
-
     def text(self, node: Any, key: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
-            raise self.wrong(node, key, "a text is expected here.")
+        """A text that says something, with its blanks: a constant or a template may begin with one."""
+        super().text(node, key)
         return str(node.value)
 
     def mapping(self, root: Any, sha256: str) -> Mapping:
