@@ -46,9 +46,13 @@ def command(setting: Setting, as_of: str | None, expect_head: str | None, heads:
         )
         click.echo(f"Ledger head {report.ledger_head or '(empty)'}")
         if report.expired:
-            click.echo(
-                f"{report.expired:,} batches of a table have expired by recorded acts; their entries are proven."
-            )
+            click.echo("What expired by a recorded act is gone; that it was there is proven:")
+            for act in report.acts:
+                click.echo(
+                    f"  ledger entry {act['entry']}: class {act['class']}, by {act['actor']} on "
+                    f"{act['recorded_at'][:16].replace('T', ' ')} UTC ({act['reason']}): {act['batches']:,} batches, "
+                    f"{act['files']:,} files, {act['rows']:,} rows of {', '.join(act['tables'])}"
+                )
         if report.orphans:
             click.echo(
                 f"{len(report.orphans)} file(s) belong to no batch (leftovers of a killed ingest or expiry, or one "

@@ -186,11 +186,38 @@ def remove_expired(workspace: Workspace, entries: Sequence[Row]) -> int:
 
 def expired_batches(entries: Sequence[Row]) -> list[Row]:
     """What expired by the ledger's entries: per batch and table, with ``by``, the number of the act's entry."""
-    return [
-        {**batch, "by": entry["entry"]}
-        for entry in entries if entry["kind"] == EXPIRE
-        for batch in json.loads(entry["details"] or "{}").get("batches", [])
-    ]  # fmt: skip
+    found = []
+    for entry in entries:
+        if entry["kind"] == EXPIRE:
+            told = json.loads(entry["details"] or "{}")
+            act = {"by": entry["entry"], "class": told.get("class", ""), "reason": told.get("reason", ""),
+                   "actor": entry["actor"], "recorded_at": entry["recorded_at"]}  # fmt: skip
+            found += [{**batch, **act} for batch in told.get("batches", [])]
+    return found
+
+
+def acts_of(expired: Sequence[Row]) -> list[Row]:
+    """The acts by which batches expired: entry, class, reason, who, when, and how much of which tables.
+
+    Parameters
+    ----------
+    expired : per batch and table, as :func:`expired_batches` gives them
+    """
+    acts: dict[int, Row] = {}
+    batches: dict[int, set[str]] = defaultdict(set)
+    for one in expired:
+        act = acts.setdefault(
+            one["by"],
+            {"entry": one["by"], "class": one["class"], "reason": one["reason"], "actor": one["actor"],
+             "recorded_at": one["recorded_at"].astimezone(UTC).isoformat(), "tables": [], "batches": 0, "files": 0,
+             "rows": 0},
+        )  # fmt: skip
+        act["tables"] = sorted({*act["tables"], one["table"]})
+        batches[one["by"]].add(one["batch_id"])
+        act["batches"] = len(batches[one["by"]])
+        act["files"] += len(one["files"])
+        act["rows"] += one.get("rows", 0)
+    return [acts[number] for number in sorted(acts)]
 
 
 def expired_files(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, int]:
@@ -210,8 +237,9 @@ def acts_since(reader: Reader) -> list[Row]:
     row = reader.connection.execute(f"SELECT {newest}").fetchone()
     at = f" AT (VERSION => {int(row[0])})" if row and reader.version != row[0] else ""
     source = f"{LAKE}.ledger{at}" if reader.source("ledger").startswith(LAKE) else reader.source("ledger")
+    names = ("entry", "kind", "details", "actor", "recorded_at")
     found = reader.connection.execute(
-        f"SELECT entry, kind, details FROM {source} WHERE kind = '{EXPIRE}' ORDER BY entry"
+        f"SELECT {', '.join(names)} FROM {source} WHERE kind = '{EXPIRE}' ORDER BY entry"
     ).fetchall()
-    acts = expired_batches([dict(zip(("entry", "kind", "details"), row, strict=True)) for row in found])
+    acts = expired_batches([dict(zip(names, row, strict=True)) for row in found])
     return [act for act in acts if act["entry"] <= reader.ledger_entries]

@@ -138,7 +138,7 @@ def data_files(
                 findings.append(Finding("data file", where, f"SHA-256 {file['sha256']}", found))
         except FileNotFoundError:
             if path not in gone:
-                findings.append(Finding("data file", where, "a file", "none; it was deleted or moved"))
+                findings.append(Finding("data file", where, "a file", "none, and no ledger entry says that it expired"))
         except OSError as error:
             findings.append(Finding("data file", where, "a file that can be read", error.strerror or str(error)))
     findings += _catalogue_files(reader, proved, gone)

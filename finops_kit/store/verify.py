@@ -19,7 +19,7 @@ import duckdb
 from finops_kit.errors import StoreError, StoreMissing, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store.catalogue import check_catalogue
-from finops_kit.store.expire import acts_since
+from finops_kit.store.expire import acts_of, acts_since
 from finops_kit.store.finding import Finding
 from finops_kit.store.heads import check_heads, heads_folder, read_heads
 from finops_kit.store.proofs import chain, counts, data_files, history, orphans, read_entries
@@ -36,6 +36,8 @@ class VerifyReport:
     ----------
     findings : what does not fit; empty where the store is sound
     expired : batches of a table that expired since by a recorded act; their entries are proven, their data is gone
+    acts : the ledger entries by which they expired: entry, class, reason, actor, recorded_at, tables, batches, files,
+        rows; a file that is missing without such an entry is a finding
     orphans : files in the data folder that no committed batch knows, such as a killed ingest leaves; harmless
     """
 
@@ -47,6 +49,7 @@ class VerifyReport:
     rows: int = 0
     heads: int = 0
     expired: int = 0
+    acts: list[dict[str, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -68,6 +71,7 @@ class VerifyReport:
             "rows": self.rows,
             "heads": self.heads,
             "expired": self.expired,
+            "acts": self.acts,
             "findings": [finding.as_dict() for finding in self.findings],
             "orphans": self.orphans,
             "seconds": round(self.seconds, 3),
@@ -134,6 +138,7 @@ def verify(
             report.findings += _all(lambda: check_catalogue(reader, entries))
         try:
             expired += acts_since(reader)
+            report.acts = acts_of(expired)
             report.expired = len({(act["batch_id"], act["table"]) for act in expired})
             known, report.bytes, file_findings = data_files(reader, entries, tell, expired)
             report.files = len(known) - sum(len(act["files"]) for act in expired)

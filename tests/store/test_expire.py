@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from finops_kit.cli import app
 from finops_kit.errors import UsageError, VerificationFailed, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store import expire as module
@@ -62,6 +64,15 @@ def test_what_is_due_expires_by_one_entry_and_everything_else_stays(copied: Work
     report = verify(copied)
     assert report.findings == [], [str(finding) for finding in report.findings]
     assert (report.expired, report.orphans) == (12, [])
+    (named,) = report.acts
+    assert {key: named[key] for key in ("entry", "class", "actor", "reason", "batches", "files", "rows", "tables")} == {
+        "entry": 7, "class": "vouchers", "actor": "archivist", "reason": "schedule 7", "batches": 6, "files": 12,
+        "rows": 30, "tables": ["charge", "quarantine"],
+    }  # fmt: skip
+    assert named["recorded_at"] == entry["recorded_at"].astimezone(UTC).isoformat()
+    said = CliRunner().invoke(app, ["verify", "--workspace", str(copied.root)]).stdout
+    assert "ledger entry 7: class vouchers, by archivist on " in said
+    assert "(schedule 7): 6 batches, 12 files, 30 rows of charge, quarantine" in said
     assert verify(copied, as_of=version).findings == []
     with open_reader(copied) as reader:
         assert check_root(reader, seen.root, seen.tree_size) == []  # the proof that it was there still holds
