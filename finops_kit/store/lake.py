@@ -22,7 +22,7 @@ from finops_kit.errors import StoreError, StoreMissing
 from finops_kit.settings import Workspace
 from finops_kit.store.configuration import StoreSettings, read_settings
 
-#: every extension's signature is checked as it is loaded, a tenth of a second each: only what a store needs
+#: what a store needs; see :func:`_load` for how they are trusted
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 #: brings the cryptography that encrypted data files are written and read with
 CRYPTOGRAPHY = "httpfs"
@@ -54,6 +54,32 @@ def _extension_path(name: str) -> Path:
     return found[0]
 
 
+#: the extension files whose signature this process has checked, each with its size, time and place on the disk
+_SIGNED: set[tuple[str, int, int, int]] = set()
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension after its signature was checked, which takes a tenth of a second: once for each process.
+
+    Raises
+    ------
+    StoreError : the extension is not installed, or not signed by DuckDB's own key
+    """
+    path = _extension_path(name)
+    stat = path.stat()
+    stamp = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    if stamp not in _SIGNED:
+        try:
+            with duckdb.connect() as judge:  # only a connection that refuses unsigned extensions checks
+                judge.load_extension(str(path))
+        except duckdb.Error as error:
+            raise StoreError(
+                f"The DuckDB extension {path} is not as DuckDB signed it: install its wheel anew."
+            ) from error
+        _SIGNED.add(stamp)
+    connection.load_extension(str(path))
+
+
 def connect(memory_limit: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB with the lake's extensions loaded, in UTC, that downloads nothing.
 
@@ -62,14 +88,18 @@ def connect(memory_limit: str | None = None, threads: int | None = None) -> duck
     memory_limit : what DuckDB may use before it spills, such as ``"1GB"``; its own default otherwise
     threads : how many threads; all cores otherwise
     """
-    config: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    config: dict[str, Any] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_unsigned_extensions": "true",  # :func:`_load` has checked them
+    }
     if memory_limit:
         config["memory_limit"] = memory_limit
     if threads:
         config["threads"] = threads
     connection = duckdb.connect(config=config)
     for name in EXTENSIONS:
-        connection.load_extension(str(_extension_path(name)))
+        _load(connection, name)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")  # a notebook would show it as a widget
     return connection
@@ -83,7 +113,7 @@ def load_postgres(connection: duckdb.DuckDBPyConnection) -> None:
     StoreError : the extra is not installed
     """
     try:
-        connection.load_extension(str(_extension_path("postgres_scanner")))
+        _load(connection, "postgres_scanner")
     except (ModuleNotFoundError, StoreError) as error:
         raise StoreError(
             "A catalogue in PostgreSQL needs one package more: pip install 'finops_kit[postgres]'."
@@ -130,7 +160,7 @@ def attach(
             catalogue = _copy_to_read(catalogue)
         target = text_literal(f"ducklake:sqlite:{catalogue.as_posix()}")
     if settings.encrypted:
-        connection.load_extension(str(_extension_path(CRYPTOGRAPHY)))
+        _load(connection, CRYPTOGRAPHY)
         # what does not fit into memory is written to a folder of its own, encrypted as well
         connection.execute(f"SET temp_directory = {text_literal(workspace.root / f'spill-{os.getpid()}')}")
         connection.execute("SET temp_file_encryption = true")

@@ -113,7 +113,9 @@ def refuse_lost(connection: duckdb.DuckDBPyConnection, missing: Lacking) -> None
 def stand_ins(connection: duckdb.DuckDBPyConnection, version: int, refuse: bool = True) -> frozenset[str]:
     """Make a view in ``past`` for each table that the connection's version lacks in whole or in part.
 
-    What expired since is lacking as well: such a table is read as it is after the act, less what came after.
+    What expired since is lacking as well: such a table is read as it is after the act, less what came after. A
+    table without a row is stood in for too: asked for one, the catalogue looks for the statistics of every column
+    anew each time.
 
     Parameters
     ----------
@@ -129,27 +131,36 @@ def stand_ins(connection: duckdb.DuckDBPyConnection, version: int, refuse: bool 
     StoreError : what is missing was there once
     """
     missing = lacking(connection)
-    expired = expired_files(connection, version)
-    if not missing and not expired:
-        return frozenset()
-    if refuse:
+    if refuse and missing:
         refuse_lost(connection, missing)
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{PAST}")
-    empty = {table.name: f"SELECT {_nulls(table.fields)} WHERE false" for table in missing.tables}
+    expired = expired_files(connection, version)
+    empty = {table.name for table in missing.tables} | _without_files(connection, version) - expired.keys()
     there = columns_there(connection) if expired else {}
-    partly = {}
-    for name in missing.columns.keys() | expired.keys():
+    views = {name: f"SELECT {_nulls(TABLES[name].fields)} WHERE false" for name in empty}
+    for name in (missing.columns.keys() | expired.keys()) - empty:
         nulls = f", {_nulls(missing.columns[name])}" if name in missing.columns else ""
-        partly[name] = f"SELECT *{nulls} FROM {LAKE}.{name}"
+        views[name] = f"SELECT *{nulls} FROM {LAKE}.{name}"
         if name in expired:
             own = ", ".join(f'"{column}"' for column in there[name])
-            partly[name] = (
+            views[name] = (
                 f"SELECT {own}{nulls} FROM {LAKE}.{name} AT (VERSION => {expired[name]}) "
                 f"WHERE batch_id IN (SELECT batch_id FROM {LAKE}.ledger)"
             )
-    for name, select in (empty | partly).items():
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{PAST}")
+    for name, select in views.items():
         connection.execute(f"CREATE OR REPLACE VIEW memory.{PAST}.{name} AS {select}")
-    return frozenset(empty | partly)
+    return frozenset(views)
+
+
+def _without_files(connection: duckdb.DuckDBPyConnection, version: int) -> set[str]:
+    """The declared tables that had no data file at a version."""
+    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
+    rows = connection.execute(
+        f"SELECT DISTINCT t.table_name FROM {catalogue}_data_file f JOIN {catalogue}_table t USING (table_id) "
+        "WHERE f.begin_snapshot <= ? AND (f.end_snapshot IS NULL OR f.end_snapshot > ?)",
+        [version, version],
+    ).fetchall()
+    return TABLES.keys() - {str(table) for (table,) in rows}
 
 
 def _nulls(fields: Sequence[Field]) -> str:
