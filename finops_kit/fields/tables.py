@@ -105,12 +105,14 @@ USAGE_SAMPLE = Table(
 
 OBSERVATION_SCOPE = Table(
     "observation_scope",
-    "one row per batch of observations: what it looked at",
+    "one row per batch of observations: what it looked at, and from when on nobody looked",
     (
         Field("source_system", TEXT, "Who observed."),
         Field("scope", TEXT, "What was looked at, such as cluster/kind."),
         Field("observed_at", TIME, "When.", "UTC"),
-        Field("complete", FLAG, "Whether a resource missing here is absent (true) or unknown (false)."),
+        Field(
+            "complete", FLAG, "Whether what is missing here is absent (true) or unknown (false); null: no more seen."
+        ),
         BATCH,
     ),
 )

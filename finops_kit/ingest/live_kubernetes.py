@@ -1,9 +1,9 @@
 """A live cluster into the store: whole lists, then what its watch says, in batches.
 
-A list is a whole look at its kind; what the watch tells is appended as it comes, a deletion as ``absent``. A watch that
-breaks off goes on from where it was and has lost nothing. Where the cluster no longer knows what came after
-(``410 Gone``), or nobody watched, the time until the fresh list is named a gap in the ledger, and what exists then is
-a look of its own: nothing is claimed for the time between.
+A list is a whole look at its kind; what the watch tells is appended as it comes, a deletion as ``absent``. Each batch
+keeps how far every kind was heard, so that a watch which is started again goes on from there: what was stored is never
+asked for again, and what was not is. Where sight was lost, the loss is stored with the list that ends it, and states
+have a gap from then to that list.
 """
 
 from __future__ import annotations
@@ -15,46 +15,31 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused, StoreBusy
 from finops_kit.ingest.live_aws import leave_out_known
+from finops_kit.ingest.live_watch import RELIST_SECONDS, Clock, Gap, Position, Told, Watcher
 from finops_kit.ingest.observed import EVENTS
-from finops_kit.ingest.report import REFUSED, STORED, FileReport
+from finops_kit.ingest.report import REFUSED, STORED, UNCHANGED, FileReport
 from finops_kit.ingest.snapshots import SNAPSHOTS
-from finops_kit.normalize.kubernetes import Scope, as_absent, observe, same_content, uids_of
+from finops_kit.normalize.kubernetes import Scope, as_absent, kind_of, observe, same_content, uids_of
 from finops_kit.normalize.kubernetes_events import is_event, read_events
 from finops_kit.normalize.observations import Look
 from finops_kit.settings import Workspace
 from finops_kit.sources.kubernetes import Dump
-from finops_kit.sources.kubernetes_live import RESOURCES, Away, Cluster, Expired, Resource
-from finops_kit.store import Batch, open_writer
+from finops_kit.sources.kubernetes_live import RESOURCES, Away, Cluster
+from finops_kit.store import Batch, open_reader, open_writer
 
 #: what waits at most this long, and this many objects, make a batch
 BATCH_SECONDS, BATCH_OBJECTS = 30.0, 2_000
-#: seconds after which everything is listed anew, so that what never changes is seen again
-RELIST_SECONDS = 6 * 3600.0
-#: seconds to wait before a connection that broke off is tried again, at first and at most
-AGAIN_SECONDS, AGAIN_AT_MOST = 1.0, 60.0
-#: seconds between a watch that the server ended and the next one
-PAUSE_SECONDS = 0.2
+#: seconds after which it is written down how far was heard, also where nothing happened
+KEEP_SECONDS = 600.0
 
 Tell = Callable[[FileReport], None]
-
-
-@dataclass
-class Told:
-    """One thing that a cluster said: a list (``LIST``), a change, a refusal."""
-
-    resource: Resource
-    what: str
-    objects: list[dict[str, Any]]
-    at: datetime
-    gap: dict[str, Any] | None = None
-    problem: str = ""
 
 
 @dataclass
@@ -68,7 +53,9 @@ class Pending:
     bad: list[dict[str, Any]] = field(default_factory=list)
     scopes: dict[tuple[str, datetime], Scope] = field(default_factory=dict)
     touched: dict[str, datetime] = field(default_factory=dict)
-    gaps: list[dict[str, Any]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    positions: dict[str, Position] = field(default_factory=dict)
+    moved: bool = False
     unchanged: int = 0
     uids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     last: dict[str, str] = field(default_factory=dict)
@@ -83,8 +70,12 @@ class Pending:
         whole = told.what == "LIST"
         dump = Dump(told.objects, whole, told.at, "the answer itself", self.cluster, self.cluster_from,
                     (told.resource.kind,))  # fmt: skip
+        if told.position:
+            self.positions[told.resource.kind], self.moved = told.position, True
         if told.gap:
             self.gaps.append(told.gap)
+        if told.what == "BOOKMARK":
+            return
         if told.resource.kind == "Event":
             if told.what != "DELETED":
                 notices = read_events(dump)
@@ -94,6 +85,8 @@ class Pending:
         self.uids |= uids_of(told.objects)
         rows, bad, scopes = observe(dump, skip=is_event, known=self.uids)
         self._aside(bad, told)
+        if told.gap:
+            self.scopes |= {(one.scope, told.gap.lost_at): Scope(one.scope, None) for one in scopes}
         if whole:
             self.scopes |= {(one.scope, told.at): one for one in scopes}
         else:
@@ -116,14 +109,18 @@ class Pending:
             named = {key: about.get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
             self.bad.append({**one, "raw": json.dumps({"kind": told.resource.kind, "metadata": named}, default=str)})
 
-    def store(self, workspace: Workspace, actor: str | None) -> FileReport | None:
+    def store(self, workspace: Workspace, actor: str | None, quiet: bool = False) -> FileReport | None:
         """Append what waits as one batch; None where nothing does. What was stored waits no longer.
+
+        Parameters
+        ----------
+        quiet : how far was heard is worth a batch of its own
 
         Raises
         ------
         StoreBusy : somebody else writes for too long; everything still waits
         """
-        if not self.count and not self.scopes and not self.gaps:
+        if not self.count and not self.scopes and not self.gaps and not (quiet and self.moved):
             return None
         name = f"kubernetes://{self.cluster}"
         with open_writer(workspace) as writer:
@@ -134,11 +131,11 @@ class Pending:
                 one["source_row"] = number
             ids = [one.get("snapshot_id") or one.get("event_id") or one["raw"] for one in
                    (*self.rows, *self.notices.events, *self.bad)]  # fmt: skip
-            digest = hashlib.sha256(json.dumps([ids, self.gaps, sorted(map(str, self.scopes))]).encode())
-            until = max((at for _, at in self.scopes), default=datetime.now(UTC))
-            details = {"live": True, "cluster": f"{self.cluster} ({self.cluster_from})", "gaps": self.gaps,
-                       "unchanged": self.unchanged, "notices_known_already": known,
-                       "seen_until": until.isoformat()}  # fmt: skip
+            gaps = [gap.as_dict() for gap in self.gaps]
+            heard = {kind: position.as_text() for kind, position in self.positions.items()}
+            digest = hashlib.sha256(json.dumps([ids, gaps, heard, sorted(map(str, self.scopes))]).encode())
+            details = {"live": True, "cluster": f"{self.cluster} ({self.cluster_from})", "gaps": gaps,
+                       "unchanged": self.unchanged, "notices_known_already": known, "watch": heard}  # fmt: skip
             with writer.batch(
                 kind="ingest", format="kubernetes", source_file=name, source_hash=digest.hexdigest(), actor=actor,
                 details={key: value for key, value in details.items() if value},
@@ -149,7 +146,7 @@ class Pending:
             batch_id=batch.id,
         )  # fmt: skip
         self.rows, self.bad, self.scopes, self.gaps, self.unchanged = [], [], {}, [], 0
-        self.touched = {}
+        self.touched, self.moved = {}, False
         self.notices.events = []
         return report
 
@@ -172,20 +169,10 @@ class Pending:
             }))  # fmt: skip
 
 
-def _note(gaps: list[dict[str, Any]]) -> str:
-    return "; ".join(f"not watched from {gap['from']} to {gap['to']} ({gap['reason']})" for gap in gaps[:3])
-
-
-class _Clock:
-    """Times that never stand still nor go back, so that what was said later is later."""
-
-    def __init__(self) -> None:
-        self._lock, self._last = threading.Lock(), datetime.min.replace(tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        with self._lock:
-            self._last = max(datetime.now(UTC), self._last + timedelta(microseconds=1))
-            return self._last
+def _note(gaps: list[Gap]) -> str:
+    said = (f"{gap.kind} not seen from {gap.heard:%Y-%m-%d %H:%M:%S} to {gap.until:%Y-%m-%d %H:%M:%S} ({gap.reason})"
+            for gap in gaps[:3])  # fmt: skip
+    return "; ".join([*said, *([f"and {len(gaps) - 3} more kinds"] if len(gaps) > 3 else [])])
 
 
 def observe_cluster(
@@ -213,31 +200,35 @@ def observe_cluster(
     UsageError : the client is missing, or no cluster is known or named
     SourceRefused : the cluster cannot be reached, or nothing of it may be read
     """
-    place, clock, end = Cluster(context, cluster), _Clock(), stop or threading.Event()
+    place, end = Cluster(context, cluster), stop or threading.Event()
     name, known_from = _name(place)
-    pending = Pending(name, known_from)
-    versions: dict[Resource, str] = {}
-    gap = _not_watched(workspace, name) if follow else None
+    kept, uids = _kept(workspace, name) if follow else ({}, {})
+    clock = Clock(max((one.heard for one in kept.values()), default=None))
+    pending = Pending(name, known_from, positions=dict(kept), uids=uids)
+    positions = {resource: kept[resource.kind] for resource in RESOURCES if resource.kind in kept}
     for resource in RESOURCES:
+        if resource in positions:
+            continue
         at = clock()
         try:
-            objects, versions[resource] = place.list_all(resource)
+            objects, version = place.list_all(resource)
         except SourceRefused as error:
             tell(FileReport(f"kubernetes://{name}/{resource.kind}", "kubernetes", REFUSED, str(error)))
             continue
         except Away as error:
             raise SourceRefused(f"The cluster {name} cannot be reached: {error}") from error
-        if gap:
-            gap |= {"to": at.isoformat()}
-        pending.add(Told(resource, "LIST", objects, at, gap))
-        gap = None
-    if not versions:
+        positions[resource] = Position(version, at, at)
+        pending.add(Told(resource, "LIST", objects, at, positions[resource] if follow else None))
+    if not positions:
         raise SourceRefused(f"Nothing of the cluster {name} may be read with the credentials of this context.")
+    if kept:
+        until = f"{max(one.heard for one in kept.values()):%Y-%m-%d %H:%M:%S} UTC"
+        tell(FileReport(f"kubernetes://{name}", "kubernetes", UNCHANGED, f"the watch goes on from {until}"))
     _store(pending, workspace, actor, tell)
     if follow:
         said: queue.Queue[Told] = queue.Queue(BATCH_OBJECTS * 2)
-        for resource, version in versions.items():
-            watcher = _Watcher(place, resource, version, said, end, clock, relist_seconds)
+        for resource, position in positions.items():
+            watcher = Watcher(place, resource, position, said, end, clock, relist_seconds, resource.kind in kept)
             threading.Thread(target=watcher.run, name=f"watch {resource.kind}", daemon=True).start()
         _collect(pending, said, workspace, actor, tell, end, batch_seconds)
 
@@ -249,8 +240,8 @@ def _name(place: Cluster) -> tuple[str, str]:
         raise SourceRefused(f"The cluster cannot be reached: {error}") from error
 
 
-def _store(pending: Pending, workspace: Workspace, actor: str | None, tell: Tell) -> None:
-    if (report := pending.store(workspace, actor)) is not None:
+def _store(pending: Pending, workspace: Workspace, actor: str | None, tell: Tell, quiet: bool = False) -> None:
+    if (report := pending.store(workspace, actor, quiet)) is not None:
         tell(report)
 
 
@@ -258,7 +249,7 @@ def _collect(
     pending: Pending, said: queue.Queue[Told], workspace: Workspace, actor: str | None, tell: Tell,
     stop: threading.Event, batch_seconds: float,
 ) -> None:  # fmt: skip
-    due = time.monotonic() + batch_seconds
+    due, keep = time.monotonic() + batch_seconds, time.monotonic() + KEEP_SECONDS
     while True:
         ended = stop.is_set()
         try:
@@ -273,68 +264,32 @@ def _collect(
                 break
         if time.monotonic() >= due or pending.count >= BATCH_OBJECTS:
             try:
-                _store(pending, workspace, actor, tell)
+                _store(pending, workspace, actor, tell, quiet=time.monotonic() >= keep)
+                keep = time.monotonic() + KEEP_SECONDS if not pending.moved else keep
             except StoreBusy as error:
                 tell(
                     FileReport(f"kubernetes://{pending.cluster}", "kubernetes", REFUSED, f"{error} It is tried again.")
                 )
             due = time.monotonic() + batch_seconds
-    _store(pending, workspace, actor, tell)
+    _store(pending, workspace, actor, tell, quiet=True)
 
 
-@dataclass
-class _Watcher:
-    """One kind, watched: resumed where a connection broke off, listed anew where the cluster has forgotten."""
+def _kept(workspace: Workspace, cluster: str) -> tuple[dict[str, Position], dict[tuple[str, str, str], str]]:
+    """How far each kind was heard when this cluster was watched last, and the uids of what is there; else nothing.
 
-    cluster: Cluster
-    resource: Resource
-    version: str
-    said: queue.Queue[Told]
-    stop: threading.Event
-    clock: _Clock
-    relist_seconds: float
-    reason: str = ""
-
-    def run(self) -> None:
-        """Watch until told to stop."""
-        wait, listed = AGAIN_SECONDS, time.monotonic()
-        heard = self.clock()
-        while not self.stop.is_set():
-            try:
-                if not self.version:
-                    heard, listed = self._list(heard), time.monotonic()
-                for what, one in self.cluster.watch(self.resource, self.version):
-                    heard, wait = self.clock(), AGAIN_SECONDS
-                    self.version = str((one.get("metadata") or {}).get("resourceVersion") or self.version)
-                    if what != "BOOKMARK":
-                        self.said.put(Told(self.resource, what, [one], heard))
-                    if self.stop.is_set():
-                        return
-                self.stop.wait(PAUSE_SECONDS)
-                if time.monotonic() - listed >= self.relist_seconds:
-                    self.version, self.reason = "", ""
-            except Expired:
-                self.version, self.reason = "", "410 Gone: the cluster no longer knew what had happened"
-            except Away:
-                self.stop.wait(wait)
-                wait = min(wait * 2, AGAIN_AT_MOST)
-            except SourceRefused as error:
-                self.said.put(Told(self.resource, "", [], self.clock(), problem=str(error)))
-                return
-
-    def _list(self, heard: datetime) -> datetime:
-        at = self.clock()
-        objects, self.version = self.cluster.list_all(self.resource)
-        gap = {"kind": self.resource.kind, "from": heard.isoformat(), "to": at.isoformat(), "reason": self.reason}
-        self.said.put(Told(self.resource, "LIST", objects, at, gap if self.reason else None))
-        return at
-
-
-def _not_watched(workspace: Workspace, cluster: str) -> dict[str, Any] | None:
-    """The time since this cluster was watched last, as a gap; None where it never was."""
-    with open_writer(workspace) as writer:
-        row = writer.connection.execute(
-            "SELECT json_extract_string(details, '$.seen_until') FROM lake.ledger WHERE kind = 'ingest' "
-            "AND source_file = ? ORDER BY entry DESC LIMIT 1", [f"kubernetes://{cluster}"]
+    The uids are those that :func:`uids_of` gives of a list, which a watch that goes on has none of.
+    """
+    kinds = {kind_of(resource.kind): resource.kind for resource in RESOURCES if resource.kind != "Node"}
+    with open_reader(workspace) as reader:
+        row = reader.connection.execute(
+            "SELECT json_extract(details, '$.watch') FROM ledger WHERE kind = 'ingest' AND source_file = ? "
+            "AND json_exists(details, '$.watch') ORDER BY entry DESC LIMIT 1", [f"kubernetes://{cluster}"]
         ).fetchone()  # fmt: skip
-    return {"kind": "all", "from": row[0], "reason": "nobody watched"} if row and row[0] else None
+        if row is None:
+            return {}, {}
+        there = reader.connection.execute(
+            "SELECT kind, coalesce(namespace, ''), resource_name, resource_id FROM live_run "
+            "WHERE next_from IS NULL AND presence = 'present' AND cluster = ?", [cluster]
+        ).fetchall()  # fmt: skip
+    positions = {kind: Position.from_text(kept) for kind, kept in json.loads(row[0]).items()}
+    return positions, {(kinds[kind], space, name): uid for kind, space, name, uid in there if kind in kinds}

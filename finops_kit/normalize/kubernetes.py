@@ -49,10 +49,10 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """What a dump looked at, and whether it saw all of it."""
+    """What was looked at, and whether all of it was seen; None: from then on nobody looked."""
 
     scope: str
-    complete: bool
+    complete: bool | None
 
 
 def read_quantity(text: Any, field: str = "") -> Decimal | None:
@@ -123,7 +123,7 @@ def _scopes(rows: list[dict[str, Any]], dump: Dump, whole: bool) -> list[Scope]:
     if dump.whole_kinds:
         for row in rows:
             row["scope"] = f"{dump.cluster}/{row['kind']}"
-        kinds = sorted(KINDS.get(kind, kind.lower()) for kind in dump.whole_kinds)
+        kinds = sorted(kind_of(kind) for kind in dump.whole_kinds)
         return [Scope(f"{dump.cluster}/{kind}", whole and dump.is_list) for kind in kinds]
     spaces: dict[str, set[str | None]] = {}
     for row in rows:
@@ -137,6 +137,17 @@ def _scopes(rows: list[dict[str, Any]], dump: Dump, whole: bool) -> list[Scope]:
     if not dump.is_list:
         return [Scope(row["scope"], False) for row in rows]
     return [Scope(name, whole) for name in names.values()]
+
+
+def kind_of(kind: str) -> str:
+    """What the observations of a Kubernetes kind are called.
+
+    Example
+    -------
+    >>> kind_of("PersistentVolumeClaim"), kind_of("StatefulSet")
+    ('volume_claim', 'statefulset')
+    """
+    return KINDS.get(kind, kind.lower())
 
 
 def _dict(value: Any, *path: str) -> dict[str, Any]:
@@ -193,7 +204,7 @@ def _row(one: Any, dump: Dump, uids: dict[tuple[str, str, str], str]) -> dict[st
     row: dict[str, Any] = {
         "resource_id": uid, "resource_name": name, "source_system": "kubernetes",
         "source_sequence": _text(meta.get("resourceVersion")), "observed_at": dump.observed_at, "presence": "present",
-        "kind": KINDS.get(kind, kind.lower()), "provider_name": None, "region_id": _first(labels, _REGION_LABELS),
+        "kind": kind_of(kind), "provider_name": None, "region_id": _first(labels, _REGION_LABELS),
         "account_id": None, "cluster": dump.cluster, "namespace": namespace, "owner_id": _owner(meta),
         "power_state": _text(status.get("phase")), "sku": None, "vcpu": None, "memory_gib": None, "storage_gib": None,
         "replicas": None, "gpu": None, "tags": [(str(k).strip(), _text(v)) for k, v in sorted(labels.items())],

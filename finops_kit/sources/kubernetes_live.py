@@ -50,8 +50,12 @@ RESOURCES = (
 )  # fmt: skip
 
 
+#: why a cluster does not know what came after a resourceVersion
+GONE, AHEAD = "410 Gone", "the cluster was set back"
+
+
 class Expired(Exception):
-    """The cluster no longer knows what came after a resourceVersion (``410 Gone``): only a fresh list helps."""
+    """The cluster does not know what came after a resourceVersion: only a fresh list helps."""
 
 
 class Away(Exception):
@@ -95,7 +99,7 @@ class Cluster:
                     "No Kubernetes cluster is known: there is no kubeconfig (KUBECONFIG, ~/.kube/config), and this "
                     "runs in no pod."
                 ) from error
-        self._api.configuration.retries = False
+        self._api.rest_client.pool_manager.connection_pool_kw |= {"retries": False, "maxsize": len(RESOURCES) + 1}
 
     def find_name(self) -> tuple[str, str]:
         """The cluster's name and where it is known from: what was said, a label of its nodes, the kubeconfig.
@@ -162,8 +166,8 @@ class Cluster:
                 if not isinstance(one, dict):
                     continue
                 if what == "ERROR":
-                    if one.get("code") == 410:
-                        raise Expired
+                    if one.get("code") == 410 or _is_ahead(one.get("message")):
+                        raise Expired(GONE if one.get("code") == 410 else AHEAD)
                     raise Away(str(one.get("message") or one.get("reason") or "the watch failed")[:200])
                 yield what, {**one, "kind": resource.kind}
         except (self._http_error, OSError, ValueError, AttributeError) as error:
@@ -177,13 +181,19 @@ class Cluster:
         try:
             return call(_preload_content=False, _request_timeout=(CONNECT_SECONDS, seconds), **arguments)
         except self._api_error as error:
-            if error.status == 410:
-                raise Expired from error
+            if error.status == 410 or _is_ahead(error.body):
+                raise Expired(GONE if error.status == 410 else AHEAD) from error
             if error.status in (401, 403, 404):
                 raise SourceRefused(f"{resource.kind} may not be listed or watched: {error.reason}.") from error
             raise Away(f"{error.status} {error.reason}") from error
         except (self._http_error, OSError) as error:
             raise Away(_line(error)) from error
+
+
+def _is_ahead(said: Any) -> bool:
+    """Whether a cluster says that a resourceVersion is ahead of it: it was set back, or is another one of the name."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said or "")
+    return "too large resource version" in text.lower()
 
 
 def _lines(answer: Any) -> Iterator[bytes]:

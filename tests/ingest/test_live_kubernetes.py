@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,13 +13,14 @@ import pytest
 from tests_ingest import ask
 
 from finops_kit.errors import SourceRefused, UsageError
-from finops_kit.ingest.live_kubernetes import observe_cluster
+from finops_kit.ingest.live_kubernetes import Pending, observe_cluster
+from finops_kit.store import open_writer
+from finops_kit.store.derive import rederive_batch
 
 pytest.importorskip("kubernetes")
 
 NODES, PODS, EVENTS = "/api/v1/nodes", "/api/v1/pods", "/api/v1/events"
-WEB = "/apis/apps/v1/deployments"
-HELD = object()
+WEB, SCALERS = "/apis/apps/v1/deployments", "/apis/autoscaling/v2/horizontalpodautoscalers"
 
 
 def _about(name, version, **more):
@@ -52,7 +54,7 @@ class Api:
 
     def __init__(self):
         self.lists, self.watches, self.asked, self.denied, self.page = {}, {}, [], set(), 500
-        self.over = threading.Event()
+        self.over, self.open = threading.Event(), []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -82,6 +84,13 @@ class Api:
                 self.wfile.write(body)
 
             def _watch(self, path):
+                api.open.append(path)
+                try:
+                    self._say_all(path)
+                finally:
+                    api.open.remove(path)
+
+            def _say_all(self, path):
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Transfer-Encoding", "chunked")
@@ -116,6 +125,13 @@ class Api:
         for one in said:
             self.watches.setdefault(path, queue.Queue()).put(one)
 
+    def hush(self):
+        """End the watches of whoever was stopped; only then what is said waits for the next one."""
+        for path in list(self.open):
+            self.say(path, "end")
+        while self.open:
+            self.over.wait(0.01)
+
     def close(self):
         self.over.set()
         self.server.shutdown(), self.server.server_close()
@@ -139,14 +155,14 @@ def api(tmp_path, monkeypatch):
 class Watching:
     """`observe --follow` in a thread; ``batches`` is what it told."""
 
-    def __init__(self, store):
-        self.batches, self.stop = queue.Queue(), threading.Event()
+    def __init__(self, store, api, goes_on=False):
+        self.batches, self.stop, self.api, self.goes_on = queue.Queue(), threading.Event(), api, goes_on
         self.thread = threading.Thread(target=observe_cluster, args=(store, self.batches.put), daemon=True,
                                        kwargs={"follow": True, "stop": self.stop, "batch_seconds": 0.1})  # fmt: skip
 
     def __enter__(self):
         self.thread.start()
-        assert self.batches.get(timeout=60).status == "stored"
+        assert self.batches.get(timeout=60).status == ("unchanged" if self.goes_on else "stored")
         return self
 
     def until(self, store, statement, expected):
@@ -160,6 +176,7 @@ class Watching:
         self.stop.set()
         self.thread.join(60)
         assert not self.thread.is_alive()
+        self.api.hush()
 
 
 def test_a_list_is_a_whole_look_and_keeps_no_secret(api, store):
@@ -188,7 +205,7 @@ def test_a_watch_appends_changes_deletions_and_notices(api, store):
             ("ADDED", _pod("c", 41)), ("DELETED", _pod("b", 42)), "drop")  # fmt: skip
     states = ("SELECT resource_name, presence FROM (SELECT *, row_number() OVER (PARTITION BY resource_id ORDER BY "
               "observed_at DESC) AS n FROM resource_snapshot WHERE kind = 'pod') WHERE n = 1 ORDER BY 1")  # fmt: skip
-    with Watching(store) as watching:
+    with Watching(store, api) as watching:
         watching.until(store, states, [("a", "present"), ("b", "absent"), ("c", "present")])
         watching.until(store, "SELECT count(*) FROM platform_event", [(1,)])
         # a broken connection goes on from the last version that was heard of, and loses nothing
@@ -203,23 +220,77 @@ def test_a_watch_appends_changes_deletions_and_notices(api, store):
     assert scaled == [(2, 5)]
 
 
-def test_what_the_cluster_has_forgotten_is_a_gap_and_a_fresh_list(api, store):
-    with Watching(store) as watching:
+FORGOTTEN = ("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
+AHEAD = ("ERROR", {"kind": "Status", "code": 504, "reason": "Timeout",
+                   "message": "Too large resource version: 70, current: 60"})  # fmt: skip
+GAPS = "SELECT json_extract(details, '$.gaps') FROM ledger WHERE details LIKE '%gaps%' ORDER BY entry"
+
+
+def _states(store, name):
+    return ask(store, "SELECT quality, presence, valid_from, valid_to FROM state_interval "
+                      f"WHERE resource_name = '{name}' ORDER BY valid_from")  # fmt: skip
+
+
+def test_what_the_cluster_has_forgotten_is_a_gap_of_the_states_and_a_fresh_list(api, store):
+    with Watching(store, api) as watching:
         api.lists[PODS] = [_pod("b", 90), _pod("d", 91)], "92"
-        api.say(PODS, ("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}))
+        api.say(PODS, FORGOTTEN)
         watching.until(store, "SELECT count(*) FROM resource_snapshot WHERE resource_name = 'd'", [(1,)])
-    gaps = "SELECT json_extract(details, '$.gaps') FROM ledger WHERE details LIKE '%gaps%'"
-    ((said,),) = ask(store, gaps)
+    ((said,),) = ask(store, GAPS)
     (gap,) = json.loads(said)
-    assert gap["kind"] == "Pod" and gap["reason"].startswith("410 Gone") and gap["from"] < gap["to"]
-    gone = "SELECT presence FROM state_interval WHERE resource_name = 'a' ORDER BY valid_from DESC"
-    assert ("absent",) in ask(store, gone)
-    # a watch that starts again doubles nothing, and says how long nobody watched
-    before = ask(store, "SELECT count(*) FROM resource_snapshot")[0][0]
-    with Watching(store):
-        pass
-    assert ask(store, "SELECT count(*) FROM resource_snapshot")[0][0] == before + 4  # the fresh list: n1, b, d, web
-    assert json.loads(ask(store, gaps + " ORDER BY entry")[-1][0])[0]["reason"] == "nobody watched"
+    assert gap["kind"] == "Pod" and gap["reason"].startswith("410 Gone")
+    lost = datetime.fromisoformat(gap["from"]) + timedelta(microseconds=1)
+    found = datetime.fromisoformat(gap["to"])
+    for name, then in (("a", "absent"), ("b", "present")):
+        before, unknown, after, _ = _states(store, name)
+        assert (before[1], before[3]) == ("present", lost)
+        assert unknown == ("gap", None, lost, found) and after[:3] == ("carried", then, found)
+    assert len(_states(store, "n1")) == 2, "nodes were watched all the time"
+    derived = "SELECT * EXCLUDE (batch_id, segment, replaces_from) FROM live_run ORDER BY ALL"
+    before = ask(store, derived)
+    with open_writer(store) as writer, writer.batch(kind="derive") as batch:
+        rederive_batch(batch)
+    assert ask(store, derived) == before
+
+
+def test_a_watch_that_starts_again_goes_on_where_what_is_stored_ends(api, store, monkeypatch):
+    with Watching(store, api) as watching:
+        api.say(WEB, ("MODIFIED", _deployment(3, 20)))
+        watching.until(store, "SELECT max(replicas)::INT FROM resource_snapshot", [(3,)])
+    # it breaks down before what it heard is stored
+    stop = threading.Event()
+
+    def fail(pending, *_):
+        if pending.count:
+            stop.set()
+            raise ZeroDivisionError
+
+    api.say(WEB, ("MODIFIED", _deployment(4, 21)))
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(Pending, "store", fail)
+        observe_cluster(store, lambda _: None, follow=True, batch_seconds=0.05, stop=stop)
+    api.hush()
+    api.say(WEB, ("MODIFIED", _deployment(4, 21)))
+    scaler = {"metadata": _about("hpa", 50, namespace="shop"), "status": {"currentReplicas": 4},
+              "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}  # fmt: skip
+    api.say(SCALERS, ("ADDED", scaler))
+    replicas = ("SELECT replicas::INT FROM resource_snapshot WHERE resource_name = 'web' ORDER BY observed_at",
+                [(2,), (3,), (4,)])  # fmt: skip
+    owner = "SELECT owner_id FROM resource_snapshot WHERE resource_name = 'hpa'", [("u-web",)]
+    with Watching(store, api, goes_on=True) as watching:
+        watching.until(store, *replicas)
+        watching.until(store, *owner)
+    asked = [said.get("resourceVersion") for path, said in api.asked if path == WEB]
+    assert asked == [None, "12", "20", "20"], "listed once"
+    assert ask(store, GAPS) == [] and len(_states(store, "web")) == 4
+    # and where the cluster was set back meanwhile, or has forgotten, there is a gap and a fresh list
+    api.lists[WEB] = [_deployment(4, 21)], "60"
+    api.say(WEB, AHEAD)
+    with Watching(store, api, goes_on=True) as watching:
+        watching.until(store, replicas[0], [*replicas[1], (4,)])
+    ((said,),) = ask(store, GAPS)
+    assert [gap["reason"].partition(",")[0] for gap in json.loads(said)] == ["the cluster was set back: nobody watched"]
+    assert [row[0] for row in _states(store, "web")] == ["carried", "carried", "carried", "gap", "carried", "gap"]
 
 
 def test_what_may_not_be_read_is_told_and_the_rest_is_stored(api, store):

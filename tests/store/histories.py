@@ -110,14 +110,15 @@ TAGS = ((), (), (("t", "1"), ("u", "2")), (("t", "2"),))
 
 @st.composite
 def dumps(draw: st.DrawFn, sources: tuple[str, ...]) -> list[Any]:
-    """One delivery: a look at one scope of one source, complete or not, with what it saw; or a stray observation."""
+    """One delivery: a look at one scope of one source, complete or not, or where it lost sight of it, with what it saw;
+    or a stray observation."""
     source = draw(st.sampled_from(sources))
     scope = draw(st.sampled_from(["x", "x", "y"]))
     at = day(draw(st.sampled_from(MOMENTS)))
     items: list[Any] = []
     stray = draw(st.integers(0, 9)) == 0
     if not stray:
-        items.append(reference.Look(source, scope, at, draw(st.integers(0, 3)) > 0))
+        items.append(reference.Look(source, scope, at, draw(st.sampled_from([True] * 5 + [False, None]))))
     for resource in draw(st.sets(st.sampled_from("abc"), max_size=1 if stray else 3)):
         items.append(
             reference.Snapshot(

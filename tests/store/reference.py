@@ -44,12 +44,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a scope, and whether it saw all of it."""
+    """One look at a scope, and whether it saw all of it; None: from then on nobody looked."""
 
     source_system: str
     scope: str
     observed_at: datetime
-    complete: bool = True
+    complete: bool | None = True
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,11 @@ def claims(snapshots: list[Snapshot], looks: list[Look], resource_id: str) -> di
                 words.append((looked, snapshot, "absent"))
         for place, (at, snapshot, presence) in enumerate(words):
             until = at + staleness(source)
+            if presence == "present":
+                lost = (look.observed_at for look in looks
+                        if look.complete is None and (look.source_system, look.scope) == (source, snapshot.scope)
+                        and look.observed_at > at)  # fmt: skip
+                until = min([until, *lost])
             if place + 1 < len(words):
                 until = min(until, words[place + 1][0])
             values = {k: v for k, v in snapshot.state if v is not None} if presence == "present" else {}

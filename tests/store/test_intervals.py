@@ -30,7 +30,7 @@ def seen(resource: str, at: float, vcpu: int | None = 2, source: str = "inventor
     return Snapshot(resource, source, day(at), scope=more.pop("scope", "all"), state=state, **more)
 
 
-def look(at: float, complete: bool = True, source: str = "inventory", scope: str = "all") -> Any:
+def look(at: float, complete: bool | None = True, source: str = "inventory", scope: str = "all") -> Any:
     """A look at everything."""
     return Look(source, scope, day(at), complete)
 
@@ -121,6 +121,23 @@ def test_back_again_after_absence(bench: Any) -> None:
         (0, 10, "carried", 2), (10, 20, "carried", "absent"), (20, 55, "carried", 4),
     ]  # fmt: skip
     assert [row[1:4] for row in bench.events()] == [("vcpu", "2", "4")]
+
+
+def test_where_sight_was_lost_a_gap_begins_and_the_next_look_ends_it(bench: Any) -> None:
+    bench.add([seen("a", 0), seen("b", 0), seen("c", 0), seen("d", 0, scope="other"), look(0)])
+    bench.add([seen("c", 1, presence="absent")])
+    bench.add([look(3, complete=None), seen("a", 5), look(5)])
+    expected = [
+        ("a", 0, 3, "carried", 2), ("a", 3, 5, "gap", None), ("a", 5, 40, "carried", 2), ("a", 40, None, "gap", None),
+        ("b", 0, 3, "carried", 2), ("b", 3, 5, "gap", None), ("b", 5, 40, "carried", "absent"),
+        ("b", 40, None, "gap", None),
+        ("c", 0, 1, "carried", 2), ("c", 1, 36, "carried", "absent"), ("c", 36, None, "gap", None),
+        ("d", 0, 35, "carried", 2), ("d", 35, None, "gap", None),
+    ]  # fmt: skip
+    assert shape(bench.intervals()) == expected
+    assert bench.runs() == bench.runs_from_scratch()
+    bench.add([seen("a", 3)])  # somebody looked all the same
+    assert shape(bench.intervals())[:2] == [("a", 0, 5, "observed", 2), ("a", 5, 40, "carried", 2)]
 
 
 def test_an_explicit_absence(bench: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 #: changes whenever one of the rules below does; every derivation names it
-RULE_VERSION = "3"
+RULE_VERSION = "4"
 
 #: where sources disagree on a resource, the first of these wins; all others come after them, by their name
 SOURCE_PRECEDENCE = ("kubernetes", "aws", "azure", "gcp", "vsphere", "inventory", "servicenow", "cmdb")

@@ -45,6 +45,19 @@ _THIN = f"""
     FROM derive_observation
 """
 
+#: from some moment on nobody watched the scope: what was seen there before is carried up to that moment
+_LOST = """
+    CREATE OR REPLACE TEMP TABLE derive_thin AS
+    SELECT t.* REPLACE (least(t.stale_at, lost.lost_at) AS stale_at)
+    FROM derive_thin t LEFT JOIN (
+        SELECT seen.nr, look.observed_at AS lost_at
+        FROM (SELECT nr, source_system, scope, observed_at FROM derive_observation
+              WHERE presence = 'present' AND scope IS NOT NULL) seen
+        ASOF JOIN (SELECT * FROM derive_look WHERE lost) look
+          ON look.source_system = seen.source_system AND look.scope = seen.scope AND seen.observed_at < look.observed_at
+    ) lost USING (nr)
+"""
+
 #: one source said several things of a resource at one instant; nearly always there are none, and nothing is sorted
 _TIE = """
     CREATE OR REPLACE TEMP TABLE derive_tie AS
@@ -67,7 +80,7 @@ _NEXT_LOOK = """
     SELECT seen.source_system, seen.scope, seen.observed_at, look.observed_at AS looked_at
     FROM (SELECT DISTINCT source_system, scope, observed_at FROM derive_observation
           WHERE presence = 'present' AND scope IS NOT NULL) seen
-    ASOF JOIN derive_look look
+    ASOF JOIN (SELECT * FROM derive_look WHERE NOT lost) look
       ON look.source_system = seen.source_system AND look.scope = seen.scope AND seen.observed_at < look.observed_at
 """
 
@@ -210,12 +223,15 @@ def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def derive_runs(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make ``derive_run`` from ``derive_observation`` and ``derive_look`` (the complete looks)."""
+    """Make ``derive_run`` from ``derive_observation`` and ``derive_look`` (complete looks, and losses of sight)."""
+    looks = dict(connection.execute("SELECT lost, count(*) FROM derive_look GROUP BY lost").fetchall())
     connection.execute(_THIN)
+    if looks.get(True):
+        connection.execute(_LOST)
     connection.execute(_TIE)
     if count_rows(connection, "derive_tie"):
         connection.execute(_SETTLE)
-    if count_rows(connection, "derive_look"):
+    if looks.get(False):
         connection.execute(_NEXT_LOOK)
         connection.execute(_MISSING)
         if count_rows(connection, "derive_missing"):

@@ -40,6 +40,12 @@ _PLAIN_PARQUET = b"PAR1"
 _COLUMNS = tuple(c for c in TABLES["state_run"].columns if c not in ("segment", "replaces_from", "batch_id"))
 _SNAPSHOT = ", ".join(SNAPSHOT_COLUMNS)
 
+#: the looks that states follow from: those that saw all of their scope, and the moments from which on nobody looked
+_LOOKS = f"""
+    SELECT DISTINCT source_system, scope, observed_at, complete IS NULL AS lost
+    FROM {LAKE}.observation_scope WHERE coalesce(complete, true)
+"""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -119,10 +125,7 @@ def derive_all(connection: duckdb.DuckDBPyConnection) -> None:
     """Make ``derive_run`` from every observation there is, without a look at what was derived before."""
     prepare(connection)
     add(connection, f"SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot")
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE derive_look AS
-            SELECT DISTINCT source_system, scope, observed_at FROM {LAKE}.observation_scope WHERE complete"""
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE derive_look AS {_LOOKS}")
     derive_runs(connection)
 
 
@@ -151,15 +154,17 @@ def _clear(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DROP VIEW IF EXISTS derive_live")
 
 
-#: resources whose last run a complete look may end, or whose past a late look changes
+#: resources whose last run a complete look or a loss of sight may end, or whose past a late one changes
 _TOUCHED_BY_LOOK = """
     SELECT tail.resource_id, min(look.observed_at) AS first_at
-    FROM (SELECT resource_id, presence, source_system, scope, last_seen_at, seen_in, unnest(seen_in) AS place
+    FROM (SELECT resource_id, presence, source_system, scope, last_seen_at, carried_to, seen_in,
+              unnest(seen_in) AS place
           FROM derive_live WHERE next_from IS NULL) tail
     JOIN derive_new_look look ON look.place = tail.place
     WHERE CASE
         WHEN len(list_filter(tail.seen_in, lambda p: NOT starts_with(p, tail.source_system || chr(9)))) > 0 THEN true
         WHEN tail.last_seen_at < look.observed_at THEN tail.presence = 'present' AND look.scope = tail.scope
+            AND (NOT look.lost OR tail.carried_to > look.observed_at)
         ELSE tail.last_seen_at > look.observed_at END
     GROUP BY tail.resource_id
 """
@@ -187,8 +192,8 @@ def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
         [batch_id],
     )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE derive_new_look AS SELECT DISTINCT source_system, scope, observed_at, "
-        f"source_system || chr(9) || scope AS place FROM {LAKE}.observation_scope WHERE batch_id = ? AND complete",
+        "CREATE OR REPLACE TEMP TABLE derive_new_look AS SELECT *, source_system || chr(9) || scope AS place "
+        f"FROM ({_LOOKS} AND batch_id = ?)",
         [batch_id],
     )
     if count_rows(connection, "derive_new_look"):
@@ -227,10 +232,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
             WHERE resource_id IN (SELECT resource_id FROM derive_path WHERE NOT continued)""")  # fmt: skip
     earliest = connection.execute("SELECT min(observed_at) FROM derive_observation").fetchone()
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE derive_look AS
-            SELECT DISTINCT source_system, scope, observed_at FROM {LAKE}.observation_scope
-            WHERE complete AND observed_at > ?""",
-        [earliest[0] if earliest else None],
+        f"CREATE OR REPLACE TEMP TABLE derive_look AS {_LOOKS} AND observed_at > ?", [earliest[0] if earliest else None]
     )
 
 
