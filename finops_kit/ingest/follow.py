@@ -1,24 +1,24 @@
 """Watch a folder and take in what comes, once each, until told to stop.
 
 A file is taken when it has kept its size and time from one look to the next, so one that is being written is waited
-for and one that is renamed into place comes with the next look. What was taken is known by its content: killed at any
+for and one that is renamed into place comes with the next look. What a manifest lists is taken together, once all of it
+is there; what lies beside it and is not listed is left alone. What was taken is known by its content: killed at any
 moment and started again, the watch takes what is missing and nothing twice. Between looks nothing is open or locked.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from finops_kit.errors import SourceRefused, StoreBusy, UsageError
-from finops_kit.ingest.locations import Located, group_reports
+from finops_kit.ingest.locations import Located, choose_by_manifests, group_reports
 from finops_kit.ingest.pipeline import ingest_paths
-from finops_kit.ingest.report import FileReport
+from finops_kit.ingest.report import WAITING, FileReport
 from finops_kit.settings import Workspace
 from finops_kit.sources.files import expand_path
-from finops_kit.sources.manifests import may_be_manifest
 
 #: seconds between two looks
 INTERVAL_SECONDS = 5.0
@@ -36,14 +36,26 @@ class Watch:
     seen: dict[Path, _Stamp] = field(default_factory=dict)
     done: dict[Path, _Stamp] = field(default_factory=dict)
 
-    def look(self) -> list[Path]:
-        """Look once; the files that are steady and not done, with all other parts of the reports they belong to."""
+    def look(self) -> list[Located]:
+        """Look once; the files that are steady and not done, with all other parts of the reports they belong to.
+
+        A manifest that is steady and lists what has not come is among them, once.
+        """
         now = dict(self._stamps())
         steady = {path for path, stamp in now.items() if self.seen.get(path) == stamp}
-        new = {path for path in steady if self.done.get(path) != now[path]}
+        new = {str(path) for path in steady if self.done.get(path) != now[path]}
         self.seen = now
-        groups = group_reports([Located(path, str(path)) for path in sorted(steady)])
-        return [one.path for group in groups if any(one.path in new for one in group) for one in group]
+        chosen = choose_by_manifests(
+            [Located(path, str(path)) for path in sorted(now)], ready={str(path) for path in steady}
+        )
+        groups = group_reports([one for one in chosen if one.path in steady])
+        return [one for group in groups if any(one.name in new or one.report in new for one in group) for one in group]
+
+    def finish(self, ready: Sequence[Located], told: Container[str]) -> None:
+        """Keep what was dealt with, and the manifests of the reports that were dealt with whole."""
+        open_reports = {one.report for one in ready if one.name not in told}
+        dealt = {one.name for one in ready if one.name in told} | {one.report for one in ready} - open_reports
+        self.done |= {path: stamp for path, stamp in self.seen.items() if str(path) in dealt}
 
     def finished(self, path: Path) -> bool:
         """Whether a file was dealt with as it stands."""
@@ -56,7 +68,7 @@ class Watch:
             except SourceRefused:
                 continue  # empty, or away for a moment
             for path in paths:
-                if path.name.lower().endswith(UNFINISHED) or may_be_manifest(path.name):
+                if path.name.lower().endswith(UNFINISHED):
                     continue
                 try:
                     about = path.stat()
@@ -98,8 +110,11 @@ def follow(
     watch = Watch(places)
     while not stop.is_set():
         ready = watch.look()
-        if ready:
-            reported: set[str] = set()
+        reported = {one.name for one in ready if one.waits}
+        for one in ready:
+            if one.waits:
+                tell(FileReport(one.name, status=WAITING, reason=f"{one.refusal} It is waited for."))
+        if len(reported) < len(ready):
 
             def once(one: FileReport, watch: Watch = watch, reported: set[str] = reported) -> None:
                 path = one.path.split("!")[0]
@@ -109,9 +124,10 @@ def follow(
 
             try:
                 ingest_paths(
-                    workspace, ready, format=format, mapping=mapping, actor=actor, tell=once, should_stop=stop.is_set
-                )
+                    workspace, [one for one in ready if not one.waits], format=format, mapping=mapping, actor=actor,
+                    tell=once, should_stop=stop.is_set,
+                )  # fmt: skip
             except StoreBusy as error:
                 tell(FileReport(str(places[0]), reason=f"{error} The files are tried again."))
-            watch.done |= {path: watch.seen[path] for path in ready if str(path) in reported}
+        watch.finish(ready, reported)
         stop.wait(interval)

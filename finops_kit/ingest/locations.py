@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from finops_kit.errors import SourceRefused
 from finops_kit.sources.archives import archive_kind, unpack
 from finops_kit.sources.files import expand_path, report_of
-from finops_kit.sources.manifests import match_listed, may_be_manifest, read_manifest
+from finops_kit.sources.manifests import NotWhole, match_listed, may_be_manifest, read_manifest
 from finops_kit.sources.objects import RemoteObject, fetch, find_objects, is_remote, read_address
 
 #: what stands for stdin
@@ -34,6 +34,7 @@ class Located:
     report, part : the delivery of several files that it belongs to, and its place in it
     remote : the object that is copied to ``path`` when its turn comes
     refusal : why it is not taken in, where that is known already
+    waits : it is a manifest, and not all that it lists is there
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Located:
     part: int = 0
     remote: RemoteObject | None = None
     refusal: str = ""
+    waits: bool = False
 
     def bring(self) -> None:
         """Have the file at its path; one that lies elsewhere is copied.
@@ -68,13 +70,13 @@ class Located:
 
 
 @contextmanager
-def locate(given: str | Path, spill: Path | None = None) -> Iterator[list[Located]]:
+def locate(given: str | Path | Located, spill: Path | None = None) -> Iterator[list[Located]]:
     """The files that one PATH stands for; what is unpacked or copied for it goes away again at the end.
 
     Parameters
     ----------
     given : a file, a folder, a pattern (``bills/*.csv``), an archive, a manifest, ``s3://``, ``az://`` or ``gs://``
-        with any of these behind it, or ``-`` for stdin
+        with any of these behind it, or ``-`` for stdin; or one file that was located before
     spill : where archives, objects and stdin lie meanwhile; the system's place for temporary files where None
 
     Raises
@@ -85,7 +87,9 @@ def locate(given: str | Path, spill: Path | None = None) -> Iterator[list[Locate
         spill.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="finops-", dir=spill) as place:
         folder = Path(place)
-        if str(given) == STDIN:
+        if isinstance(given, Located):
+            yield list(_with_archives([given], folder))
+        elif str(given) == STDIN:
             yield _stdin(folder)
         elif is_remote(str(given)):
             yield _remote(str(given), folder)
@@ -126,7 +130,7 @@ def _local(given: str | Path, folder: Path) -> list[Located]:
         found = match_listed(paths[0].as_posix(), listed, lambda name: Path(name).is_file())
         return _parts(str(paths[0]), [Located(Path(name), name) for name in found])
     located = [Located(path, str(path), walked=not alone) for path in paths]
-    return list(_with_archives(_by_manifests(located, lambda one: one.path), folder))
+    return list(_with_archives(choose_by_manifests(located), folder))
 
 
 def _named(given: str | Path) -> list[Path]:
@@ -162,9 +166,18 @@ def _parts(manifest: str, files: Sequence[Located]) -> list[Located]:
     return [replace(one, report=manifest, part=number) for number, one in enumerate(files, start=1)]
 
 
-def _by_manifests(located: list[Located], copy: Callable[[Located], Path]) -> list[Located]:
-    """What is taken in of a folder: where a manifest says which files are the delivery, those, and no older ones."""
+def choose_by_manifests(
+    located: list[Located], copy: Callable[[Located], Path] | None = None, ready: Container[str] | None = None
+) -> list[Located]:
+    """What is taken in of a folder: where a manifest says which files are the delivery, those, and no older ones.
+
+    Parameters
+    ----------
+    copy : has a manifest at a path; where it lies if None
+    ready : names of the files that are all there; a manifest that is not, or lists others, waits. All if None
+    """
     by_name = {PurePosixPath(one.name).as_posix(): one for one in located}
+    there = by_name if ready is None else {name for name, one in by_name.items() if one.name in ready}
     ruled: list[PurePosixPath] = []
     out: dict[str, Located] = {}
     manifests = [name for name in by_name if may_be_manifest(name)]
@@ -173,15 +186,17 @@ def _by_manifests(located: list[Located], copy: Callable[[Located], Path]) -> li
         if any(place.is_relative_to(other) for other in ruled):
             continue  # an older version's own, below the one that rules here
         try:
-            listed = read_manifest(copy(manifest), manifest.name)
+            if name not in there:
+                raise NotWhole(f"{manifest.name} is still being written.")
+            listed = read_manifest(copy(manifest) if copy else manifest.path, manifest.name)
             if listed is None:
                 continue
             ruled.append(place)
-            files = [by_name[found] for found in match_listed(name, listed, by_name.__contains__)]
+            files = [by_name[found] for found in match_listed(name, listed, there.__contains__)]
             out |= {one.name: one for one in _parts(manifest.name, files)}
         except SourceRefused as error:
             ruled.append(place)
-            out[manifest.name] = replace(manifest, refusal=str(error))
+            out[manifest.name] = replace(manifest, refusal=str(error), waits=isinstance(error, NotWhole))
     for name, one in by_name.items():
         if not any(PurePosixPath(name).is_relative_to(place) for place in ruled):
             out.setdefault(one.name, one)
@@ -198,7 +213,7 @@ def _remote(given: str, folder: Path) -> list[Located]:
         located[0].bring()
         if listed := read_manifest(located[0].path, located[0].name):
             return _listed(located[0], listed, folder)
-    located = _by_manifests(located, Located.brought)
+    located = choose_by_manifests(located, Located.brought)
     out: list[Located] = []
     for number, one in enumerate(located):
         if one.refusal or _PLAIN.search(one.name):

@@ -30,7 +30,7 @@ Progress = Callable[[str], None]
 
 def ingest_paths(
     workspace: Workspace,
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path | Located],
     *,
     format: str | None = None,
     mapping: str | Path | None = None,
@@ -44,7 +44,7 @@ def ingest_paths(
 
     Parameters
     ----------
-    paths : files, or directories that are walked
+    paths : files, or directories that are walked; or what was located before
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
     replaying : the name and the details of rows that are brought again; they add to the delivery that lacked them
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
@@ -71,7 +71,7 @@ def ingest_paths(
     done: dict[int, FileReport] = {}
     with ExitStack() as unpacked, open_writer(workspace) as writer:
         for given in paths:
-            name = without_secrets(str(given))
+            name = given.name if isinstance(given, Located) else without_secrets(str(given))
             try:
                 located = unpacked.enter_context(locate(given, workspace.root / "spill"))
                 found.append((name, [_renamed(one, replaying) for one in located], ""))

@@ -8,7 +8,7 @@ from typing import Any
 
 from finops_kit.store.ledger import plain
 
-STORED, UNCHANGED, REFUSED = "stored", "unchanged", "refused"
+STORED, UNCHANGED, REFUSED, WAITING = "stored", "unchanged", "refused", "waiting"
 
 
 @dataclass
@@ -17,7 +17,8 @@ class FileReport:
 
     Attributes
     ----------
-    status : ``stored``, ``unchanged`` (its content was stored before) or ``refused``
+    status : ``stored``, ``unchanged`` (its content was stored before), ``refused``, or in a watch ``waiting`` (a
+        manifest lists files that have not come)
     reason : why, in a sentence; empty where it was stored without a remark
     control_totals : sum of BilledCost per currency over the stored rows as the file says it, to its last decimal
     walked : the file was found in a directory, not named by the user

@@ -13,6 +13,11 @@ from pathlib import Path, PurePosixPath
 
 from finops_kit.errors import SourceRefused
 
+
+class NotWhole(SourceRefused):
+    """A file that a manifest lists is not there."""
+
+
 #: a manifest is a short list, in bytes
 MAX_BYTES = 16 << 20
 
@@ -71,7 +76,7 @@ def match_listed(manifest: str, listed: Sequence[str], exists: Callable[[str], b
 
     Raises
     ------
-    SourceRefused : a listed file is missing, so that the delivery is not whole
+    NotWhole : a listed file is missing
 
     Example
     -------
@@ -88,7 +93,7 @@ def match_listed(manifest: str, listed: Sequence[str], exists: Callable[[str], b
         near = ((base / end).as_posix() for base in bases for end in ends if base == folder or len(end.parts) > 1)
         found = next((place for place in (key, *near) if exists(place)), None)
         if found is None:
-            raise SourceRefused(
+            raise NotWhole(
                 f"{manifest} lists {len(listed)} files, and {key} is not there: the delivery is not whole. "
                 f"Nothing of it was taken in."
             )

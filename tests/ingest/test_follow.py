@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -26,6 +27,10 @@ def _bill(number):
     return focus_text({"BilledCost": f"{number}.5", "BillingAccountId": str(number)})
 
 
+def _names(located):
+    return [one.path.name for one in located]
+
+
 def test_a_file_is_taken_when_it_is_steady_and_parts_come_together(tmp_path):
     watch = Watch([tmp_path])
     (tmp_path / "a.csv").write_text("1")
@@ -34,14 +39,14 @@ def test_a_file_is_taken_when_it_is_steady_and_parts_come_together(tmp_path):
     assert watch.look() == []
     (tmp_path / "a.csv").write_text("12")  # still being written
     assert watch.look() == []
-    assert watch.look() == [tmp_path / "a.csv"]
+    assert _names(watch.look()) == ["a.csv"]
     watch.done |= watch.seen
     assert watch.look() == []
     (tmp_path / "cur-00001.csv").write_text("1"), watch.look()
-    assert watch.look() == [tmp_path / "cur-00001.csv"]
+    assert _names(watch.look()) == ["cur-00001.csv"]
     watch.done |= watch.seen
     (tmp_path / "cur-00002.csv").write_text("1"), watch.look()
-    assert watch.look() == [tmp_path / "cur-00001.csv", tmp_path / "cur-00002.csv"]
+    assert _names(watch.look()) == ["cur-00001.csv", "cur-00002.csv"]
 
 
 def test_what_comes_is_told_once_and_nothing_is_locked_meanwhile(store, tmp_path):
@@ -69,6 +74,42 @@ def test_what_comes_is_told_once_and_nothing_is_locked_meanwhile(store, tmp_path
                             ("cur-00002.csv", "stored"), ("evil.zip", "refused")]  # fmt: skip
     # the second part adds to the first, which was taken in by an earlier look
     assert ask(store, 'SELECT "BilledCost"::DOUBLE FROM charge ORDER BY 1') == [(1.5,), (7.0,)]
+
+
+def test_a_report_waits_until_all_that_its_manifest_lists_is_there(store, tmp_path):
+    place, stop, told = tmp_path / "in", threading.Event(), []
+    manifest = place / "cur-Manifest.json"
+
+    def put(name, number):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(focus_text({"BilledCost": str(number)}))
+
+    def lists(*names):
+        manifest.write_text(json.dumps({"reportKeys": [f"bucket/cur/{name}" for name in names]}))
+
+    put("one/a.csv", 1), put("stray.csv", 99), lists("one/a.csv", "one/b.csv")
+
+    def tell(one):
+        told.append((one.path.rsplit("/", 1)[-1], one.status))
+        if len(told) == 1:
+            assert "one/b.csv is not there" in one.reason and ask(store, "SELECT count(*) FROM charge") == [(0,)]
+            put("one/b.csv", 2)
+        if len(told) == 3:  # the next version of the report: its parts come first, and its manifest takes over
+            assert ask(store, 'SELECT sum("BilledCost")::INT FROM charge') == [(3,)]
+            put("two/a.csv", 4), put("two/b.csv", 5), lists("two/a.csv", "two/b.csv")
+        if len(told) == 5:
+            stop.set()
+
+    ended = threading.Timer(60, stop.set)
+    ended.start()
+    follow(store, [place], tell, stop, interval=0.05)
+    assert told == [("cur-Manifest.json", "waiting"), *[("a.csv", "stored"), ("b.csv", "stored")] * 2]
+    assert ask(store, 'SELECT sum("BilledCost")::INT FROM charge') == [(9,)]
+    # started again, it finds all of it stored
+    told.clear(), stop.clear()
+    follow(store, [place], lambda one: (told.append(one.status), stop.set()), stop, interval=0.05)
+    ended.cancel()
+    assert set(told) == {"unchanged"} and ask(store, "SELECT count(*) FROM charge_history") == [(4,)]
 
 
 def test_only_folders_are_watched(store, tmp_path):
