@@ -25,7 +25,7 @@ years and under no hold. The ledger entry that says so comes first, the files go
 @finops_command("retention", epilog=EPILOG)
 @click.argument("action", metavar="[expire]", required=False, type=click.Choice(["expire"]))
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The day it is asked for. Default: today.")
-@click.option("--class", "retention_class", metavar="NAME", help="expire: books, vouchers or letters.")
+@click.option("--class", "retention_class", metavar="NAME", help="expire: books, vouchers, letters or measurements.")
 @click.option("--before", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY",
               help="expire: only what was recorded before this day.")  # fmt: skip
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="expire: only say what would go.")
@@ -41,7 +41,7 @@ def command(
 
     if action == "expire":
         if not retention_class or before is None:
-            raise UsageError("Say what expires: --class books, vouchers or letters, and --before DAY.")
+            raise UsageError("Say what expires: --class books, vouchers, letters or measurements, and --before DAY.")
         if as_of or (on and not dry_run):
             raise UsageError("Expiry is done now: it takes no --as-of, and --on only to look ahead.")
         _expire(setting, retention_class, before, on, dry_run, reason, actor)
@@ -60,10 +60,10 @@ def _list(setting: Setting, on: datetime | None, as_of: str | None) -> None:
     if setting.json:
         print_json({"on": day.isoformat(), "lines": [line.as_dict() for line in lines]})
         return
-    headers = ["table", "year", "batches", "size", "years", "kept until", "due", "held by"]
+    headers = ["table", "year", "batches", "size", "years", "kept until", "due", "held by", "never, because"]
     rows = [
         [line.table, line.year, line.batches, size(line.bytes), line.years, line.kept_until,
-         "yes" if line.due else "", ", ".join(line.holds)]
+         "yes" if line.due else "", ", ".join(line.holds), line.stays]
         for line in lines
     ]  # fmt: skip
     click.echo(text_table(headers, rows))

@@ -33,9 +33,19 @@ if TYPE_CHECKING:
 
 #: the kind of a ledger entry by which data expired
 EXPIRE = "expire"
-#: what can expire batch by batch. The ledger and what says which delivery is current are the proof; what states are
-#: derived from stands for many batches at once.
-EXPIRABLE = ("charge", "quarantine", "report_run", *(table.name for table in REFERENCE_TABLES))
+#: what can expire batch by batch: nothing else in the store follows from it but figures, which say so
+EXPIRABLE = ("charge", "quarantine", "report_run", "usage_sample", *(table.name for table in REFERENCE_TABLES))
+#: what never expires, and why
+STAYS = {
+    "ledger": "it is the proof",
+    "delivery": "it says which delivery is current",
+    "month_close": "it says what was signed off",
+    "resource_snapshot": "states are derived from it",
+    "observation_scope": "states are derived from it",
+    "platform_event": "the times and causes of scaling are derived from it",
+    "state_run": "figures lead back to it",
+    "derivation": "figures lead back to it",
+}
 
 Row = dict[str, Any]
 

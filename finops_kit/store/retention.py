@@ -4,7 +4,8 @@ The store itself never deletes. What is due is named, table by table and year by
 that stand against it, so that whoever decides has the list.
 
 Source: AO section 147(3) and (4), HGB section 257: books ten years, vouchers eight, letters six, from
-the end of the calendar year in which the record was made.
+the end of the calendar year in which the record was made. Measurements of use: GDPR Article 5(1)(e),
+no longer than they serve.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from typing import Any
 from finops_kit.errors import UsageError
 from finops_kit.fields import TABLES
 from finops_kit.store.configuration import StoreSettings
+from finops_kit.store.expire import STAYS
 from finops_kit.store.heads import ledger_entries
 from finops_kit.store.reader import Reader
 
 #: years by class
-CLASSES = {"books": 10, "vouchers": 8, "letters": 6}
-#: the class of each table where workspace.toml says nothing: what leads to a figure is a book, a bill is a voucher
+CLASSES = {"books": 10, "vouchers": 8, "letters": 6, "measurements": 2}
+#: the class of each table where workspace.toml says nothing: what leads to a figure is a book, a bill is a voucher;
+#: no law asks for samples of use, and nothing is derived from them
 TABLE_CLASSES = {
     "charge": "vouchers", "quarantine": "vouchers", "invoice": "vouchers", "contract": "letters",
-    "business_metric": "letters",
+    "business_metric": "letters", "usage_sample": "measurements",
 }  # fmt: skip
 
 
@@ -39,8 +42,9 @@ class Retained:
     ----------
     years : how long it is kept
     kept_until : the last day that it must be kept, holds aside
-    due : whether that day is past and no hold stands against it
+    due : whether that day is past, no hold stands against it, and it can expire at all
     holds : the holds that cover any of it
+    stays : why it never expires, however old; empty where it can
     """
 
     table: str
@@ -52,6 +56,7 @@ class Retained:
     kept_until: date
     due: bool
     holds: tuple[str, ...]
+    stays: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -114,8 +119,8 @@ def retention_report(reader: Reader, today: date) -> list[Retained]:
         lines.append(
             Retained(
                 table=table, year=year, batches=len(line["batches"]), files=line["files"], bytes=line["bytes"],
-                years=years[table], kept_until=until, due=today > until and not line["holds"],
-                holds=tuple(sorted(line["holds"])),
+                years=years[table], kept_until=until, due=today > until and not line["holds"] and table not in STAYS,
+                holds=tuple(sorted(line["holds"])), stays=STAYS.get(table, ""),
             )
         )  # fmt: skip
     return lines

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 from finops_kit.cli import app
 from finops_kit.errors import UsageError, VerificationFailed, VersionUnknown
+from finops_kit.fields import TABLES
 from finops_kit.settings import Workspace
 from finops_kit.store import expire as module
-from finops_kit.store import open_reader
+from finops_kit.store import open_reader, open_writer
 from finops_kit.store.backup import backup, restore
 from finops_kit.store.expire import expire
 from finops_kit.store.heads import check_root, seen_head
@@ -81,6 +82,30 @@ def test_what_is_due_expires_by_one_entry_and_everything_else_stays(copied: Work
     assert rows(copied, "SELECT count(*) FROM charge") == [(4,)]
     assert verify(copied).findings == []
     assert summarize(copied, version).ledger_entries == 6
+
+
+def test_samples_of_use_expire_and_no_state_is_changed_by_it(copied: Workspace) -> None:
+    with open_writer(copied) as writer, writer.batch(kind="ingest", format="inventory") as batch:
+        batch.rows_read = batch.insert(
+            "resource_snapshot",
+            "SELECT 'r' AS resource_id, sha256('r' || d) AS snapshot_id, 'inventory' AS source_system, 'c' AS scope, "
+            "TIMESTAMPTZ '2026-03-01' + to_days(d::INT) AS observed_at, 'present' AS presence, 'machine' AS kind, "
+            "4 AS vcpu, 1 AS source_row FROM range(3) t(d)",
+        ) + batch.insert(
+            "usage_sample",
+            "SELECT 'r' AS resource_id, 'vcpu' AS metric, TIMESTAMPTZ '2026-03-02' AS measured_at, 2 AS value",
+        )
+    states = rows(copied, "SELECT * FROM state_interval ORDER BY ALL")
+    with open_reader(copied) as reader:
+        version = reader.version
+    assert rows(copied, "SELECT capacity FROM usage_of_state") == [(4,)]
+    told: dict[str, Any] = {"reason": "purpose served", "dry_run": False}
+    done = expire(copied, "measurements", TOMORROW, today=date(TODAY.year + 3, 1, 1), **told)
+    assert [batch["table"] for batch in done.batches] == ["usage_sample"]
+    assert rows(copied, "SELECT * FROM usage_of_state") == rows(copied, "SELECT * FROM usage_of_state", version) == []
+    assert rows(copied, "SELECT * FROM state_interval ORDER BY ALL") == states
+    assert verify(copied).findings == verify(copied, as_of=version).findings == []
+    assert set(TABLES) == {*module.EXPIRABLE, *module.STAYS}  # each table expires, or it is said why it never does
 
 
 def test_a_backup_knows_what_expired(copied: Workspace, tmp_path: Path) -> None:
