@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from click.testing import CliRunner, Result
 
 from finops_kit.cli.app import app
 from finops_kit.fields import focus_columns
+from finops_kit.ingest import ingest_paths
+from finops_kit.settings import Workspace
+from finops_kit.store import create_store
 
 Finops = Callable[..., Result]
 
@@ -56,12 +60,20 @@ def finops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finops:
     return call
 
 
+@pytest.fixture(scope="session")
+def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with one bill taken in, to be copied."""
+    folder = tmp_path_factory.mktemp("filled")
+    place = Workspace(folder / "workspace")
+    create_store(place)
+    ingest_paths(place, [make_bill(folder / "bill.csv")])
+    return place.root
+
+
 @pytest.fixture
-def filled(finops: Finops, bill: Path) -> Finops:
+def filled(finops: Finops, bill: Path, filled_store: Path, tmp_path: Path) -> Finops:
     """The same with one bill taken in."""
-    assert finops("init").exit_code == 0
-    done = finops("ingest", str(bill))
-    assert done.exit_code == 0, done.output
+    shutil.copytree(filled_store, tmp_path / "workspace")
     return finops
 
 
