@@ -34,7 +34,7 @@ Progress goes to stderr, after two seconds.
 
 ## `ingest --json`, a contract
 
-`{"files": [{"path", "format", "status": "stored|unchanged|refused", "reason", "rows_read", "rows_stored",
+`{"files": [{"path", "format", "status": "stored|unchanged|refused|waiting", "reason", "rows_read", "rows_stored",
 "rows_quarantined", "control_totals": {"EUR": "123.45"}, "batch_id"}], "store_version": n}`
 
 ## `sql`, what is let through

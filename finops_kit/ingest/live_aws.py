@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from finops_kit.errors import UsageError
 from finops_kit.ingest.observed import insert_look
 from finops_kit.ingest.report import REFUSED, STORED, FileReport, IngestReport
 from finops_kit.normalize.aws_inventory import observe_aws
@@ -24,6 +25,7 @@ def observe_aws_account(
     workspace: Workspace,
     regions: Sequence[str] = (),
     *,
+    all_regions: bool = False,
     profile: str | None = None,
     actor: str | None = None,
     progress: Callable[[str], None] | None = None,
@@ -33,19 +35,22 @@ def observe_aws_account(
     Parameters
     ----------
     regions : names of regions; the profile's or the environment's own where empty
+    all_regions : every region that the account may use, instead
     profile : a profile of the AWS configuration; the standard chain's choice where None
 
     Returns
     -------
-    One report per region; a call that was not answered is a refused one beside it.
+    One report per region. A call that was not answered is a refused one beside it; a region in which none was, is one.
 
     Raises
     ------
-    UsageError : boto3 is missing, or the profile or a region is not known
+    UsageError : boto3 is missing, the profile or a region is not known, or regions are named beside all of them
     SourceRefused : there are no credentials, or AWS cannot be reached
     """
     session = AwsSession(profile)
-    chosen = session.regions(tuple(regions))
+    if all_regions and regions:
+        raise UsageError("Name regions or ask for all of them: --region or --all-regions, not both.")
+    chosen = session.enabled_regions() if all_regions else session.regions(tuple(regions))
     reports: list[FileReport] = []
     with open_writer(workspace) as writer:
         account = session.account(chosen[0])
@@ -57,12 +62,15 @@ def observe_aws_account(
 
 
 def _append(writer: Writer, answers: list[Answer], name: str, actor: str | None) -> list[FileReport]:
-    refused = [
-        FileReport(f"{name}/{one.call.operation}", FORMAT, REFUSED, one.problem) for one in answers if one.problem
-    ]
     good = [one for one in answers if not one.problem]
     if not good:
-        return refused
+        return [
+            FileReport(name, FORMAT, REFUSED, f"{name} answered nothing. The first of its calls: {answers[0].problem}")
+        ]
+    refused = [
+        FileReport(f"{name}/{one.call.service}/{one.call.operation}", FORMAT, REFUSED, one.problem)
+        for one in answers if one.problem
+    ]  # fmt: skip
     content = json.dumps(
         [[one.call.operation, one.observed_at.isoformat(), one.value] for one in good], sort_keys=True, default=str
     ).encode()

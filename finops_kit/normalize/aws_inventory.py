@@ -85,19 +85,27 @@ def _region_of_zone(zone: Any) -> str | None:
     return found[1] if found else None
 
 
+def _partition(region: str) -> str:
+    """The partition of a region, as ARNs begin with it."""
+    return next((name for sign, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(sign)),
+                "aws")  # fmt: skip
+
+
 def _of_arn(arn: Any, part: str) -> str | None:
     found = _ARN.match(arn) if isinstance(arn, str) else None
     return (found[part] or None) if found else None
 
 
 def _add(
-    look: AwsLook, number: int, resource_id: Any, kind: str, *, region: Any = None, account: Any = None, **more: Any
-) -> None:
+    look: AwsLook, number: int, resource_id: Any, kind: str, *, region: Any = None, account: Any = None,
+    shown_as: str = "", **more: Any,
+) -> None:  # fmt: skip
+    """Add a resource; ``shown_as`` is the kind that the answer is a whole look at, where that is a narrower one."""
     region, account = region or look.region, account or look.account
     look.rows.append(
         snapshot(
-            look, number, resource_id, kind, scope=f"aws/{account or ''}/{region or ''}/{kind}", provider_name="AWS",
-            region_id=region, account_id=account, **more,
+            look, number, resource_id, kind, scope=f"aws/{account or ''}/{region or ''}/{shown_as or kind}",
+            provider_name="AWS", region_id=region, account_id=account, **more,
         )
     )  # fmt: skip
 
@@ -160,10 +168,16 @@ def _balancer(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]
 
 
 def _classic_balancer(look: AwsLook, number: int, one: dict[str, Any], _: dict[str, Any]) -> None:
-    zones = as_list(one.get("AvailabilityZones"))
+    """A classic load balancer, which has an ARN in bills alone, and answers of its own: others do not show it.
+
+    Source: AWS Service Authorization Reference, Elastic Load Balancing, resource type ``loadbalancer``.
+    """
+    name, region = one.get("LoadBalancerName"), _region_of_zone(pick(as_list(one.get("AvailabilityZones")), 0))
+    place = region or look.region
+    arn = name and look.account and place and f"arn:{_partition(place)}:elasticloadbalancing:{place}:{look.account}"
     _add(
-        look, number, one.get("LoadBalancerName"), "load_balancer", region=_region_of_zone(pick(zones, 0)),
-        resource_name=one.get("LoadBalancerName"), sku="classic",
+        look, number, f"{arn}:loadbalancer/{name}" if arn else name, "load_balancer", region=region,
+        shown_as="classic_load_balancer", resource_name=name, sku="classic",
         attributes={"scheme": one.get("Scheme"), "created": one.get("CreatedTime"),
                     "instances": [pick(i, "InstanceId") for i in as_list(one.get("Instances"))]},
     )  # fmt: skip

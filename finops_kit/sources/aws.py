@@ -21,7 +21,7 @@ CONNECT_SECONDS, READ_SECONDS = 10, 60
 
 @dataclass(frozen=True)
 class Call:
-    """One question: the service and its operation, what the answer holds, and the kind of resource that it shows."""
+    """One question: the service and its operation, what the answer holds, and the kind that it is a whole look at."""
 
     service: str
     operation: str
@@ -37,6 +37,7 @@ CALLS = (
     Call("ec2", "describe_snapshots", "Snapshots", "snapshot", {"OwnerIds": ["self"]}),
     Call("rds", "describe_db_instances", "DBInstances", "database"),
     Call("elbv2", "describe_load_balancers", "LoadBalancers", "load_balancer"),
+    Call("elb", "describe_load_balancers", "LoadBalancerDescriptions", "classic_load_balancer"),
     Call("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "autoscaling_group"),
     Call("autoscaling", "describe_scaling_activities", "Activities", ""),
 )  # fmt: skip
@@ -96,6 +97,25 @@ class AwsSession:
         if strange:
             raise UsageError(f"{strange[0]!r} is no AWS region. Regions are written like eu-central-1.")
         return chosen
+
+    def enabled_regions(self) -> tuple[str, ...]:
+        """All regions that the account may use, by name.
+
+        Source: EC2 API, DescribeRegions: without ``AllRegions`` it shows those that are enabled.
+
+        Raises
+        ------
+        SourceRefused : AWS does not say
+        """
+        home = self._session.region_name or "us-east-1"
+        try:
+            answer = self._session.client("ec2", region_name=home, config=self._config).describe_regions()
+        except self._errors as error:
+            raise SourceRefused(
+                f"AWS does not say which regions are enabled: {_sentence(error)} Name them with --region."
+            ) from error
+        shown = [one for one in answer["Regions"] if one.get("OptInStatus") != "not-opted-in"]
+        return tuple(sorted(str(one["RegionName"]) for one in shown))
 
     def account(self, region: str) -> str:
         """The account whose credentials are at hand."""

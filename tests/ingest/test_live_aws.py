@@ -28,7 +28,7 @@ def house():
             patch.setenv(f"AWS_{name}", value)
         import boto3
 
-        ec2, rds, elb, scaling = (boto3.client(name) for name in ("ec2", "rds", "elbv2", "autoscaling"))
+        ec2, rds, elb, classic, scaling = (boto3.client(name) for name in ("ec2", "rds", "elbv2", "elb", "autoscaling"))
         image = ec2.describe_images()["Images"][0]["ImageId"]
         ec2.run_instances(ImageId=image, MinCount=3, MaxCount=3, InstanceType="m5.large")
         disk = ec2.create_volume(Size=40, AvailabilityZone=f"{REGION}a", VolumeType="gp3")["VolumeId"]
@@ -37,6 +37,8 @@ def house():
                                AllocatedStorage=20, MasterUsername="u", MasterUserPassword="password")  # fmt: skip
         nets = [net["SubnetId"] for net in ec2.describe_subnets()["Subnets"]][:2]
         elb.create_load_balancer(Name="front", Subnets=nets)
+        classic.create_load_balancer(LoadBalancerName="old", AvailabilityZones=[f"{REGION}a"], Listeners=[
+            {"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}])  # fmt: skip
         scaling.create_launch_configuration(LaunchConfigurationName="l", ImageId=image, InstanceType="t3.micro")
         scaling.create_auto_scaling_group(AutoScalingGroupName="web", LaunchConfigurationName="l", MinSize=0, MaxSize=9,
                                           DesiredCapacity=0, AvailabilityZones=[f"{REGION}a"])  # fmt: skip
@@ -50,22 +52,29 @@ def _kinds(store, batch):
 
 
 def test_what_exists_becomes_snapshots_and_what_went_away_is_absent(house, store, monkeypatch):
-    monkeypatch.setattr(live, "CALLS", live.CALLS[:6])
+    monkeypatch.setattr(live, "CALLS", live.CALLS[:7])
     first = observe_aws_account(store, (REGION, OTHER))
     assert [(one.path, one.status) for one in first.files] == [
         (f"aws://{ACCOUNT}/{REGION}", "stored"), (f"aws://{ACCOUNT}/{OTHER}", "stored")
     ]  # fmt: skip
     kinds = _kinds(store, first.files[0].batch_id)
-    assert kinds == {"machine": 3, "disk": 4, "snapshot": kinds["snapshot"], "database": 1, "load_balancer": 1,
+    assert kinds == {"machine": 3, "disk": 4, "snapshot": kinds["snapshot"], "database": 1, "load_balancer": 2,
                      "autoscaling_group": 1}  # fmt: skip
+    # classic load balancers are asked for by themselves, so neither answer says that the other's are gone
+    there = "SELECT DISTINCT last_presence FROM state_interval WHERE kind = 'load_balancer'"
+    assert ask(store, there) == [("present",)]
+    assert ask(store, "SELECT resource_id FROM resource_snapshot WHERE sku = 'classic'") == [
+        (f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/old",)
+    ]
     # every kind was looked at as a whole in every region, also where there is nothing of it
     scopes = ask(store, f"SELECT scope, complete FROM observation_scope WHERE scope LIKE 'aws/{ACCOUNT}/{OTHER}/%'")
     assert sorted((scope.rsplit("/", 1)[-1], whole) for scope, whole in scopes) == [
-        (kind, True) for kind in sorted(kinds)
+        (kind, True) for kind in sorted([*kinds, "classic_load_balancer"])
     ]
     seen = ask(store, "SELECT DISTINCT account_id, region_id, sku FROM resource_snapshot WHERE kind = 'machine'")
     assert seen == [(ACCOUNT, REGION, "m5.large")]
     house["ec2"].delete_volume(VolumeId=house["disk"])
+    monkeypatch.setattr(live, "CALLS", live.CALLS[:5])
     observe_aws_account(store, (REGION,))
     last = f"SELECT presence FROM state_interval WHERE resource_id = '{house['disk']}' ORDER BY valid_from DESC"
     assert ask(store, f"SELECT presence FROM ({last}) WHERE presence IS NOT NULL LIMIT 1") == [("absent",)]
@@ -82,7 +91,7 @@ def test_pages_are_put_together(house, store, monkeypatch):
 
 
 def test_an_activity_is_the_cause_of_a_scaling_event_and_is_stored_once(house, store, monkeypatch):
-    monkeypatch.setattr(live, "CALLS", live.CALLS[5:])
+    monkeypatch.setattr(live, "CALLS", live.CALLS[6:])
     pages = live.AwsSession._pages
     said = (
         "At {at}Z a monitor alarm high in state ALARM triggered policy p changing the desired capacity from 0 to 2.  "
@@ -125,6 +134,33 @@ def test_a_call_that_is_denied_leaves_the_others_alone(house, store, monkeypatch
     assert [one.status for one in report.files] == ["stored", "refused"]
     assert "AccessDenied: not authorized" in report.files[1].reason
     assert ask(store, "SELECT count(*) FROM observation_scope WHERE scope LIKE '%/database'") == [(0,)]
+
+
+def test_all_regions_are_those_that_are_enabled_and_one_that_refuses_is_named(house, store, monkeypatch):
+    from botocore.exceptions import ClientError
+
+    monkeypatch.setattr(live, "CALLS", live.CALLS[1:3])
+    pages, enabled = live.AwsSession._pages, live.AwsSession.enabled_regions
+
+    def deny(self, call, region):
+        if region == OTHER:
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "a policy denies it"}}, "Describe")
+        return pages(self, call, region)
+
+    def few(self):
+        shown = enabled(self)
+        assert {REGION, OTHER, "eu-west-1"} <= set(shown) and "ap-east-1" not in shown
+        return (OTHER, REGION, "eu-west-1")
+
+    monkeypatch.setattr(live.AwsSession, "_pages", deny)
+    monkeypatch.setattr(live.AwsSession, "enabled_regions", few)
+    report = observe_aws_account(store, all_regions=True)
+    assert [(one.path, one.status) for one in report.files] == [
+        (f"aws://{ACCOUNT}/{OTHER}", "refused"), (f"aws://{ACCOUNT}/{REGION}", "stored"),
+        (f"aws://{ACCOUNT}/eu-west-1", "stored")]  # fmt: skip
+    assert "answered nothing" in report.files[0].reason and "a policy denies it" in report.files[0].reason
+    with pytest.raises(UsageError, match="not both"):
+        observe_aws_account(store, (REGION,), all_regions=True)
 
 
 def test_only_reading_calls_are_known():
