@@ -17,6 +17,7 @@ from finops_kit.perspectives.operations import (
     savings,
 )
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
+from finops_kit.perspectives.quantities import unknown_units_table
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.sources import gaps_table
 from finops_kit.perspectives.tables import Row, result
@@ -84,6 +85,7 @@ def read(basis: Basis) -> Reading:
         deliveries_table(basis),
         reconciliation_table(basis),
         gaps_table(basis),
+        unknown_units_table(basis),
         recommendations_table(basis),
         maturity_table(basis),
         _cadence_table(basis),

@@ -15,7 +15,8 @@ from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, month_name
 from finops_kit.value.catalogue import catalogue_changes, in_force, price_history
 from finops_kit.value.lens import first_of_month, in_period
-from finops_kit.value.prices import PRICE_ITEM, unit_prices
+from finops_kit.value.prices import PRICE_ITEM, unit_prices, unit_sums
+from finops_kit.value.units import unit_conversions
 
 #: how far back prices are followed
 HISTORY_MONTHS = 12
@@ -38,6 +39,16 @@ def _prices(basis: Basis) -> Table:
 
 
 def _make_prices(basis: Basis) -> Table:
+    return basis.keep("unit_price_months", unit_prices(_sums(basis), _conversions(basis)))
+
+
+def _sums(basis: Basis) -> Table:
+    """What was bought of each SKU by month, a temporary table."""
+    made: Table = basis.once("unit_sums", _make_sums)
+    return made
+
+
+def _make_sums(basis: Basis) -> Table:
     if basis.members:
         rows = basis.recent
     else:
@@ -50,7 +61,21 @@ def _make_prices(basis: Basis) -> Table:
             native_ContractedCost=charge.ContractedCost, native_ListCost=charge.ListCost,
             EffectiveCost=ibis.coalesce(charge.EffectiveCost, charge.BilledCost),
         )  # fmt: skip
-    return basis.keep("unit_price_months", unit_prices(rows))
+    return basis.keep("unit_sum_months", unit_sums(rows))
+
+
+def _conversions(basis: Basis) -> Table:
+    """Which units of the bills and of the price list are comparable, and how."""
+    made: Table = basis.once("unit_conversions", _make_conversions)
+    return made
+
+
+def _make_conversions(basis: Basis) -> Table:
+    billed, offered = _sums(basis), basis.table("price_list")
+    both = billed.select("provider", unit="PricingUnit").union(
+        offered.select(provider="provider_name", unit="unit"), distinct=True
+    )
+    return basis.keep("unit_conversions", unit_conversions((row["provider"], row["unit"]) for row in basis.rows(both)))
 
 
 def _in_reporting_currency(basis: Basis, rows: list[Row]) -> list[Row]:
@@ -62,7 +87,7 @@ def _in_reporting_currency(basis: Basis, rows: list[Row]) -> list[Row]:
 
 
 def _item_costs(basis: Basis) -> dict[tuple[str, ...], Decimal]:
-    found = basis.rows(unit_prices(basis.now))
+    found = basis.rows(unit_prices(unit_sums(basis.now), _conversions(basis)))
     return {tuple(row[name] for name in PRICE_ITEM): row["EffectiveCost"] for row in found}
 
 
@@ -110,7 +135,8 @@ def changes_table(basis: Basis) -> ResultTable:
 def history_table(basis: Basis) -> ResultTable:
     """List and negotiated price of every SKU over a year, against the price list where one is delivered."""
     offers = in_force(basis.table("price_list"), str(basis.start))
-    rows = basis.rows(price_history(_prices(basis), offers, str(basis.start), HISTORY_MONTHS))
+    prices = _prices(basis)
+    rows = basis.rows(price_history(prices, offers, str(basis.start), HISTORY_MONTHS, _conversions(basis)))
     return result(
         "price_history", "Unit prices over twelve months", "What did we pay a unit, and what does the price list say?",
         _in_reporting_currency(basis, rows)[:300],

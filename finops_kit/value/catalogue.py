@@ -89,7 +89,9 @@ def in_force(price_list: Table, day: str) -> Table:
     )  # fmt: skip
 
 
-def price_history(prices: Table, offers: Table, month: str, months: int = 12) -> Table:
+def price_history(
+    prices: Table, offers: Table, month: str, months: int = 12, conversions: Table | None = None
+) -> Table:
     """List and negotiated price of each SKU over time, and what the price list of the month says it should be.
 
     Parameters
@@ -98,6 +100,7 @@ def price_history(prices: Table, offers: Table, month: str, months: int = 12) ->
     offers : see :func:`in_force`
     month : first day of the newest month
     months : how far back
+    conversions : see :func:`finops_kit.value.units.unit_conversions`; without them an offer is for its own unit only
 
     Returns
     -------
@@ -121,10 +124,7 @@ def price_history(prices: Table, offers: Table, month: str, months: int = 12) ->
         ),
     )
     now = rows.filter(rows.month == ibis.date(month)).drop("moved")
-    said = offers.select(
-        offer_provider="provider", offer_sku="sku", offer_unit="unit", offer_currency="currency",
-        offered_price=offers.unit_price.cast("float64"),
-    )  # fmt: skip
+    said = _offers_by_unit(offers, conversions)
     now = now.left_join(
         said,
         [now.provider == said.offer_provider, now.sku == said.offer_sku, now.PricingUnit == said.offer_unit,
@@ -135,3 +135,22 @@ def price_history(prices: Table, offers: Table, month: str, months: int = 12) ->
         moved_pct=ibis.ifelse(now.changes == 0, 0.0, since_then),
         above_offer_pct=100 * (now.contracted_price - now.offered_price) / now.offered_price.nullif(0),
     )
+
+
+def _offers_by_unit(offers: Table, conversions: Table | None) -> Table:
+    """The price list's price of a SKU in every unit that its own can be said in; its own unit's line comes first."""
+    said = offers.mutate(shown_unit=offers.unit, per_shown=ibis.literal(1.0))
+    if conversions is not None:
+        others = conversions.filter(conversions.said_unit != conversions.shown_unit)
+        others = others.select("said_provider", "said_unit", "shown_unit", "per_shown")
+        others = offers.join(others, [offers.provider == others.said_provider, offers.unit == others.said_unit])
+        said = said.union(others.drop("said_provider", "said_unit").select(*said.columns))
+    place = ibis.row_number().over(
+        group_by=["provider", "sku", "shown_unit", "currency"],
+        order_by=[said.unit != said.shown_unit, ibis.desc(said.valid_from.fill_null(ibis.date("0001-01-01"))), "unit"],
+    )
+    said = said.mutate(place=place)
+    return said.filter(said.place == 0).select(
+        offer_provider="provider", offer_sku="sku", offer_unit="shown_unit", offer_currency="currency",
+        offered_price=said.unit_price.cast("float64") / said.per_shown,
+    )  # fmt: skip

@@ -6,19 +6,20 @@ import ibis
 from ibis.expr.types import Table
 
 from finops_kit.value.allocation import ratio
+from finops_kit.value.units import times_factor
 
 #: what names a price item
 PRICE_ITEM = ("provider", "ServiceName", "sku", "PricingUnit", "BillingCurrency")
 
 
-def unit_prices(lens: Table) -> Table:
-    """Contracted and list price of a unit by SKU and month, in the currency billed in: no exchange rate in between.
+def unit_sums(lens: Table) -> Table:
+    """What was bought of each SKU by month, in the unit and currency billed in: no exchange rate in between.
 
     Returns
     -------
     one row per provider, ServiceName, ``sku`` (SkuPriceId, else SkuId), PricingUnit, BillingCurrency and month:
-    ``quantity``, ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit), ``EffectiveCost`` (lens's currency)
-    """  # noqa: E501
+    ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``EffectiveCost`` (lens's currency)
+    """
     usage = lens.filter(
         (lens.ChargeCategory == "Usage")
         & (lens.ChargeClass != "Correction").fill_null(True)
@@ -27,15 +28,59 @@ def unit_prices(lens: Table) -> Table:
         & lens.CommitmentDiscountId.isnull()
     )
     usage = usage.mutate(sku=ibis.coalesce(usage.SkuPriceId, usage.SkuId))
-    sums = usage.group_by([*PRICE_ITEM, "month"]).agg(
+    return usage.group_by([*PRICE_ITEM, "month"]).agg(
         quantity=usage.PricingQuantity.sum(),
         contracted=usage.native_ContractedCost.sum(),
         listed=usage.native_ListCost.sum(),
         EffectiveCost=usage.EffectiveCost.sum().fill_null(0),
     )
+
+
+def unit_prices(sums: Table, conversions: Table | None = None) -> Table:
+    """Contracted and list price of a unit by SKU and month, whatever unit a month was billed in.
+
+    A SKU billed by the hour in one month and by 100 hours in the next is one price item, in the unit billed last.
+
+    Parameters
+    ----------
+    sums : see :func:`unit_sums`
+    conversions : see :func:`finops_kit.value.units.unit_conversions`; without them a unit is only like itself
+
+    Returns
+    -------
+    one row per provider, ServiceName, ``sku``, PricingUnit, BillingCurrency and month: ``quantity`` (PricingUnit),
+    ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit), ``EffectiveCost`` (lens's currency)
+    """
+    if conversions is not None:
+        sums = _in_one_unit(sums, conversions)
     return sums.mutate(
         contracted_price=ratio(sums.contracted, sums.quantity), list_price=ratio(sums.listed, sums.quantity)
     ).drop("contracted", "listed")
+
+
+def _in_one_unit(sums: Table, conversions: Table) -> Table:
+    kinds = conversions.select("said_provider", "said_unit", "comparable").distinct()
+    rows = sums.left_join(kinds, [sums.provider == kinds.said_provider, sums.PricingUnit == kinds.said_unit])
+    rows = rows.drop("said_provider", "said_unit").mutate(kind=ibis.coalesce(kinds.comparable, sums.PricingUnit))
+    newest = ibis.window(
+        group_by=["provider", "ServiceName", "sku", "BillingCurrency", "kind"],
+        order_by=[ibis.desc("month"), "PricingUnit"],
+    )
+    rows = rows.mutate(shown=rows.PricingUnit.first().over(newest)).drop("comparable", "kind")
+    rows = rows.left_join(
+        conversions.drop("comparable"),
+        [rows.provider == conversions.said_provider, rows.PricingUnit == conversions.said_unit,
+         (rows.shown == conversions.shown_unit).fill_null(False)],
+    )  # fmt: skip
+    rounded = (rows.quantity.cast("float64") * rows.per_shown).cast("decimal(38,18)")
+    exact = times_factor(rows.quantity, rows.unit_factor, rows.unit_fine)
+    same = rows.per_shown.isnull() | (rows.per_shown == 1)
+    quantity = ibis.ifelse(same, rows.quantity.cast("decimal(38,18)"), ibis.coalesce(exact, rounded))
+    rows = rows.mutate(quantity=quantity, PricingUnit=rows.shown)
+    return rows.group_by([*PRICE_ITEM, "month"]).agg(
+        quantity=rows.quantity.sum(), contracted=rows.contracted.sum(), listed=rows.listed.sum(),
+        EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
+    )  # fmt: skip
 
 
 def negotiated(lens: Table) -> Table:

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from finops_kit.value.catalogue import catalogue_changes, in_force, price_history
-from finops_kit.value.prices import unit_prices
+from finops_kit.value.prices import unit_prices, unit_sums
+from finops_kit.value.units import unit_conversions
 
 
 def _row(month, sku, contracted, listed, quantity=10):
@@ -20,14 +21,14 @@ def _row(month, sku, contracted, listed, quantity=10):
 
 @pytest.fixture(scope="module")
 def prices(lens_of):
-    return unit_prices(lens_of([
+    return unit_prices(unit_sums(lens_of([
         _row(1, "gone and back", 1, 1), _row(3, "gone and back", 1, 1),
         *(_row(month, "steady", 2, 3) for month in (1, 2, 3)),
         _row(2, "dearer", 2, 4), _row(3, "dearer", 3, 4),
         _row(2, "listed", 2, 4), _row(3, "listed", 2, 5),
         _row(3, "new", 7, 7),
         _row(2, "a hair", 100, 100), _row(3, "a hair", 100.1, 100.1),
-    ]))  # fmt: skip
+    ])))  # fmt: skip
 
 
 def test_what_is_new_or_another_price(db, prices):
@@ -71,7 +72,37 @@ def test_a_rent_by_the_day_has_not_moved_though_its_day_costs_more(db, lens_of):
         return {"day": date(2025, month, 1), "cost": cost, "SkuId": "rack", "PricingUnit": "Days",
                 "PricingQuantity": days, "ContractedCost": cost, "ListCost": cost}  # fmt: skip
 
-    prices = unit_prices(lens_of([rented(1, 31, 8680), rented(2, 28, 8680), rented(3, 31, 8990)]))
+    prices = unit_prices(unit_sums(lens_of([rented(1, 31, 8680), rented(2, 28, 8680), rented(3, 31, 8990)])))
     assert db.to_pyarrow(catalogue_changes(prices, "2025-02-01")).num_rows == 0
     (row,) = db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).to_pylist()
     assert row["change"] == "negotiated price"
+
+
+def test_another_unit_is_no_other_price(db, table, lens_of):
+    """10 hours at 2 are one of `10 Hours` at 20, and a terabyte at 90 is a thousand GB at 0.09."""
+
+    def bought(month, sku, unit, quantity, cost):
+        return {"day": date(2025, month, 5), "cost": cost, "SkuId": sku, "PricingUnit": unit,
+                "PricingQuantity": quantity, "ContractedCost": cost, "ListCost": cost}  # fmt: skip
+
+    sums = unit_sums(lens_of([
+        bought(1, "vm", "Hours", 720, 1440), bought(2, "vm", "10 Hours", "67.2", 1344),
+        bought(1, "net", "TB", 2, 180), bought(2, "net", "GB", 1000, 90), bought(2, "net", "TB", 1, 99),
+        bought(1, "odd", "Wombats", 1, 5), bought(2, "odd", "Herds", 1, 50),
+    ]))  # fmt: skip
+    units = ("Hours", "10 Hours", "TB", "GB", "Wombats", "Herds", "100 Hours")
+    conversions = unit_conversions(("AWS", unit) for unit in units)
+    prices = unit_prices(sums, conversions)
+    found = {row["sku"]: row for row in db.to_pyarrow(catalogue_changes(prices, "2025-02-01")).to_pylist()}
+    assert set(found) == {"net", "odd"}
+    assert (found["net"]["PricingUnit"], found["net"]["quantity"]) == ("GB", 2000)
+    told = [found["net"][name] for name in ("contracted_before", "contracted_price", "drift_pct", "drift_cost")]
+    assert told == pytest.approx([0.09, 0.0945, 5, 9])
+    assert (found["odd"]["PricingUnit"], found["odd"]["change"]) == ("Herds", "new")
+
+    offer = {"provider_name": "AWS", "sku": "vm", "unit": "100 Hours", "currency": "EUR", "contracted_price": 160,
+             "batch_id": "b", "source_row": 1}  # fmt: skip
+    offers = in_force(table("price_list", [offer]), "2025-02-01")
+    history = price_history(prices, offers, "2025-02-01", conversions=conversions)
+    (vm,) = [row for row in db.to_pyarrow(history).to_pylist() if row["sku"] == "vm"]
+    assert (vm["contracted_price"], vm["offered_price"], vm["above_offer_pct"]) == pytest.approx((20, 16, 25))

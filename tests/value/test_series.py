@@ -11,7 +11,7 @@ from finops_kit.value.catalogue import catalogue_changes
 from finops_kit.value.commitment import commitment_coverage, commitment_use
 from finops_kit.value.forecast import forecast_months, monthly_streams, with_range
 from finops_kit.value.kubernetes import capacity_share, cluster_capacity, namespace_requests
-from finops_kit.value.prices import negotiated, unit_prices, usage_peaks
+from finops_kit.value.prices import negotiated, unit_prices, unit_sums, usage_peaks
 from finops_kit.value.remanence import both_sides
 from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month
 from finops_kit.value.variance import between
@@ -152,7 +152,7 @@ def test_price_drift_and_negotiated_discount(db, lens_of):
                 "ConsumedQuantity": quantity, "ConsumedUnit": "h"}  # fmt: skip
 
     lens = lens_of([row(1, 2), row(3, 3)])
-    drift = db.to_pyarrow(catalogue_changes(unit_prices(lens), "2025-03-01")).to_pylist()[0]
+    drift = db.to_pyarrow(catalogue_changes(unit_prices(unit_sums(lens)), "2025-03-01")).to_pylist()[0]
     told = ("contracted_before", "contracted_price", "drift_pct", "drift_cost")
     assert [drift[name] for name in told] == [2, 3, 50, 10]
     assert db.to_pyarrow(negotiated(lens)).to_pylist()[0]["discount_pct"] == pytest.approx(37.5)
