@@ -110,6 +110,9 @@ GAPS: dict[str, tuple[Gap, ...]] = {
             "USD, OpenCost's default, unless a `currency` stands beside `data`"),
         Gap("ListCost, ContractedCost, SKUs", "prices are those of nodes, split by use", "null"),
         Gap("BillingPeriod", "an answer has a window, not a month", "the window; the same window again replaces it"),
+        Gap("SubAccountId, ResourceId, Tags of a summary", "its allocations have a name and no properties, not even "
+            "their cluster", "null; the name is the ChargeDescription. Summaries of several clusters replace each other "
+            "unless a `cluster` stands beside `data`"),
     ),
 }  # fmt: skip
 GAPS["azure-amortized"] = GAPS["azure"]

@@ -135,14 +135,15 @@ MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         ("opencost",),
         "OpenCost and Kubecost allocations",
-        "OpenCost: API, /allocation; Kubecost: Allocation API; FOCUS 1.3 for split costs. The JSON answer as it comes",
+        "OpenCost: API, /allocation and /allocation/summary; Kubecost: Allocation API; FOCUS 1.3 for split costs. The "
+        "JSON answer as it comes",
         (
             ("data set", "`charge_allocated`, by that name and in `charge_history`; never in `charge`, where the same cost "
              "stands as the provider bills it"),
-            ("EffectiveCost", "totalCost; its parts (cpu, gpu, ram, pv, network, load balancer, shared, external, each with "
-             "its adjustment) are kept in x_Columns"),
+            ("EffectiveCost", "totalCost, in a summary without it the sum of its parts; the parts (cpu, gpu, ram, pv, "
+             "network, load balancer, shared, external, each with its adjustment) are kept in x_Columns"),
             ("ChargePeriod, BillingPeriod", "start and end of what ran; the window"),
-            ("BillingAccountId, SubAccountId", "cluster, namespace"),
+            ("BillingAccountId, SubAccountId", "cluster, else a `cluster` beside `data`, else opencost; namespace"),
             ("ResourceId", "cluster/namespace/kind/controller, or .../pod/name"),
             ("ResourceType", "the controller's kind or pod; idle for `__idle__`"),
             ("AllocatedResourceId", "providerID, else the node, else the cluster: whose cost is split"),

@@ -2,6 +2,9 @@
 
 Source: OpenCost, "API", ``/allocation`` and ``/allocation/compute``; Kubecost, "Allocation API": ``data`` is a list
 with one object per step, which holds the allocations by name (``__idle__`` and ``__unallocated__`` among them).
+``/allocation/summary`` (OpenCost, ``SummaryAllocationSetRange``) answers ``data.sets``, each with ``allocations`` by
+name and the ``window`` they are of; its costs contain their adjustments, its allocations have no properties, and those
+of OpenCost no ``totalCost``, which is the sum of the eight costs by definition (``SummaryAllocation.TotalCost``).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from finops_kit.errors import SourceRefused
@@ -21,6 +25,7 @@ MAX_BYTES = 512 << 20
 DEFAULT_CURRENCY = "USD"
 #: costs that add up to ``totalCost``, each with an adjustment beside it where it was reconciled with a bill
 COMPONENTS = ("cpu", "gpu", "ram", "pv", "network", "loadBalancer")
+_PARTS = (*(f"{name}Cost" for name in COMPONENTS), "sharedCost", "externalCost")
 _PROPERTIES = ("cluster", "node", "namespace", "controllerKind", "controller", "pod", "container", "providerID")
 HEADER = (
     "name", "window.start", "window.end", "start", "end", "minutes", *(f"properties.{name}" for name in _PROPERTIES),
@@ -34,7 +39,8 @@ def read_allocation_layout(source: SourceFile) -> Layout | None:
     """The columns of an answer; None where the file is something else."""
     head = source.head[:262_144].decode("utf-8", errors="replace").removeprefix("\ufeff")
     like = re.search(r'"data"\s*:\s*[\[{]', head) and all(f'"{name}"' in head for name in ("cpuCost", "ramCost"))
-    return Layout("\n", HEADER, True, "allocations") if like and '"totalCost"' in head else None
+    known = '"totalCost"' in head or re.search(r'"allocations"\s*:\s*\{', head)
+    return Layout("\n", HEADER, True, "allocations") if like and known else None
 
 
 def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
@@ -42,7 +48,7 @@ def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder)
 
     Raises
     ------
-    SourceRefused : it is no such answer, or says that it failed
+    SourceRefused : it is no such answer, says that it failed, or is a summary that does not say of which window
     """
     content = bytearray()
     while piece := stream.read(1 << 20):
@@ -57,19 +63,49 @@ def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder)
     if not isinstance(data, list | dict):
         raise SourceRefused(f"{name} is no answer of an allocation API: it has no data. Ask for it again.")
     currency = str(answer.get("currency") or DEFAULT_CURRENCY).strip().upper()
-    for step in data if isinstance(data, list) else [data]:
-        if not isinstance(step, dict):
-            continue
+    cluster = {"cluster": answer["cluster"]} if isinstance(answer.get("cluster"), str) else {}
+    for step, window in _steps(data, name):
         for key, found in step.items():
             if not isinstance(found, dict):
                 yield json.dumps({key: found})[:1000], None
                 continue
-            properties = dict(found.get("properties") or {}) if isinstance(found.get("properties"), dict) else {}
+            properties = cluster | dict(
+                found.get("properties") or {} if isinstance(found.get("properties"), dict) else {}
+            )
             labels = properties.pop("labels", None)
             row = {"name": key, **found, "currency": currency, "properties": properties}
+            if window is not None:
+                row = {**row, "window": window, "totalCost": found.get("totalCost", _total(found))}
             if isinstance(labels, dict):
                 row["labels"] = json.dumps(labels, ensure_ascii=False)
             for rest in ("pvs", "lbAllocations", "proportionalAssetResourceCosts", "rawAllocationOnly"):
                 if isinstance(row.get(rest), dict):
                     row[rest] = json.dumps(row[rest], ensure_ascii=False)
             yield "", row
+
+
+def _steps(data: list[Any] | dict[str, Any], name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """The allocations of each step by name; those of a summary with the window that they are of."""
+    above = data.get("window") if isinstance(data, dict) else None
+    sets = data.get("sets") if isinstance(data, dict) and isinstance(data.get("sets"), list) else data
+    steps = [one for one in (sets if isinstance(sets, list) else [sets]) if isinstance(one, dict)]
+    for step in steps:
+        if not (isinstance(step.get("allocations"), dict) and "cpuCost" not in step["allocations"]):
+            yield step, None
+            continue
+        window = step.get("window") or (above if len(steps) == 1 else None)
+        if not (isinstance(window, dict) and window.get("start") and window.get("end")):
+            raise SourceRefused(
+                f"{name} is a summary of allocations that does not say of which window. Ask for it with /allocation."
+            )
+        yield step["allocations"], window
+
+
+def _total(found: dict[str, Any]) -> str | None:
+    """The sum of the costs of an allocation, to its last decimal; None where one of them is unknown."""
+    try:
+        with localcontext() as context:
+            context.prec = 80
+            return format(sum((Decimal(str(found[part])) for part in _PARTS if part in found), Decimal(0)), "f")
+    except InvalidOperation:
+        return None

@@ -67,6 +67,31 @@ def test_the_same_window_again_replaces_and_other_windows_stand_beside(store, wr
     assert ask(store, 'SELECT count(*), count(DISTINCT "BillingCurrency") FROM charge_history') == [(3, 2)]
 
 
+def summary(window: Any, *, total: bool, **beside: Any) -> str:
+    """A summary of one step: of Kubecost with its total, of OpenCost without."""
+    web = {"name": "web", "start": "2026-09-03T08:30:00Z", "end": "2026-09-03T13:50:00Z", "cpuCoreRequestAverage": 0.3,
+           "cpuCost": 0.1, "gpuCost": 0, "networkCost": 0, "loadBalancerCost": 0.03, "pvCost": 0, "ramCost": 0.2,
+           "sharedCost": 0.0004, "externalCost": 1e-25,
+           **({"totalCost": 0.35} if total else {"efficiency": 0.5})}  # fmt: skip
+    one = {"allocations": {"web": web, "__idle__": {**web, "name": "__idle__"}}, "window": window}
+    return json.dumps({"code": 200, **beside, "data": {"step": 86400, "sets": [one], "window": None}})
+
+
+def test_a_summary_is_read_with_its_window_or_refused(store, write):
+    named = write("opencost.json", summary(WINDOW, total=False, cluster="prod-1", currency="EUR"))
+    reports = ingest_paths(store, [named, write("kubecost.json", summary(WINDOW, total=True))]).files
+    assert [(one.format, one.status, one.rows_stored) for one in reports] == [("opencost", "stored", 2)] * 2
+    assert ask(store, 'SELECT "BillingAccountId", "ChargeDescription", "EffectiveCost", "BillingCurrency", '
+                      '"BillingPeriodStart", "ResourceType" FROM charge_allocated ORDER BY 1, source_row') == [
+        (*of, cost, *more, datetime(2026, 9, 3, tzinfo=UTC), kind)
+        for account, cost, *more in (("opencost", D("0.35"), "USD"), ("prod-1", D("0.3304"), "EUR"))
+        for *of, kind in ((account, "web", None), (account, "__idle__", "idle"))]  # fmt: skip
+    before = fingerprint(store)
+    one = ingest_paths(store, [write("none.json", summary(None, total=True))]).files[0]
+    assert one.status == "refused" and "does not say of which window" in one.reason
+    assert fingerprint(store) == before
+
+
 def test_what_is_no_allocation_is_set_aside_or_refused(store, write):
     bad = answer({"web": WEB, "x": "7", "y": allocation("y", '"a lot"')})
     one = ingest_paths(store, [write("a.json", bad)]).files[0]
