@@ -13,8 +13,8 @@ from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, month_name
-from finops_kit.value.catalogue import catalogue_changes, in_force, price_history
-from finops_kit.value.lens import first_of_month, in_period
+from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_drift_in
+from finops_kit.value.lens import first_of_month, in_period, monthly_rates
 from finops_kit.value.prices import PRICE_ITEM, unit_prices, unit_sums
 from finops_kit.value.units import unit_conversions
 
@@ -91,11 +91,17 @@ def _item_costs(basis: Basis) -> dict[tuple[str, ...], Decimal]:
     return {tuple(row[name] for name in PRICE_ITEM): row["EffectiveCost"] for row in found}
 
 
+def _changes(basis: Basis) -> Table:
+    found = catalogue_changes(_prices(basis), str(basis.start))
+    rates = monthly_rates(basis.table("exchange_rate"), basis.currency)
+    return with_drift_in(found, rates, str(basis.start), basis.currency)
+
+
 def change_rows(basis: Basis) -> list[Row]:
     """New, returned and repriced SKUs of the month, the dearest first."""
     found: list[Row] = basis.once(
         "catalogue_changes",
-        lambda b: _in_reporting_currency(b, b.rows(catalogue_changes(_prices(b), str(b.start)))),
+        lambda b: _in_reporting_currency(b, b.rows(_changes(b))),
     )
     return found
 

@@ -16,6 +16,7 @@ from finops_kit.perspectives.price_tables import change_rows, changes_table, his
 from finops_kit.perspectives.reading import Figure, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, percent
+from finops_kit.value.agreed import agreed_discounts
 from finops_kit.value.prices import negotiated, usage_peaks
 
 #: a notice date this close needs a decision now
@@ -37,7 +38,7 @@ def read(basis: Basis) -> Reading:
     whole = sum((row["ListCost"] for row in listed), Decimal(0))
     rate = share(saved, whole)
     rising = [row for row in change_rows(basis) if (row["drift_pct"] or 0) >= DRIFT_PCT]
-    rising.sort(key=lambda row: -row["drift_cost"])
+    rising.sort(key=lambda row: -(row["drift_reported"] or 0))
     figures = (
         total_figure(basis),
         Figure(
@@ -139,9 +140,9 @@ def _answer(basis: Basis, soon: list[Row], rate: float | None, rising: list[Row]
     if rate is not None:
         words.append(f"Contracts take {percent(rate)} off list price.")
     if rising:
-        cost = sum(row["drift_cost"] for row in rising)
+        cost = sum(row["drift_reported"] or 0 for row in rising)
         words.append(f"{count(len(rising), 'price')} rose, the largest is {rising[0]['sku']} "
-                     f"({rising[0]['drift_pct']:+.1f} %); together {cost:,.0f} a month as billed.")  # fmt: skip
+                     f"({rising[0]['drift_pct']:+.1f} %); together {money(cost, basis.currency)} a month.")  # fmt: skip
     if not words:
         words.append(f"{percent(largest)} of {money(basis.grand_total, basis.currency)} goes to the largest provider.")
     return " ".join(words)
@@ -166,22 +167,38 @@ def _contracts_table(basis: Basis, rows: list[Row]) -> ResultTable:
 
 
 def _negotiated_table(basis: Basis, rows: list[Row]) -> ResultTable:
-    agreed: dict[str, Decimal] = {}
-    for row in contract_rows(basis):
-        if row["discount_pct"] is not None and _runs(row, basis.last_day):
-            agreed[row["provider_name"]] = max(agreed.get(row["provider_name"], Decimal(0)), row["discount_pct"])
+    agreed = agreed_discounts(basis.now, basis.table("contract"), basis.table("price_list"))
+    known = {row["provider"]: row for row in basis.rows(agreed)}
     for row in rows:
-        row["agreed_pct"] = float(agreed[row["provider"]]) if row["provider"] in agreed else None
+        row |= known.get(row["provider"], {})
+        _say_agreed(row)
     return result(
         "negotiated", "Negotiated against list price",
         "What do the contracts take off, and is it what was agreed?", rows,
-        ("provider", "ListCost", "ContractedCost", "discount_pct", "agreed_pct"),
-        units={"ListCost": basis.currency, "ContractedCost": basis.currency, "discount_pct": "%", "agreed_pct": "%"},
+        ("provider", "ListCost", "ContractedCost", "discount_pct", "agreed_pct", "agreed_share_pct", "agreed_by",
+         "agreed_pct_why"),
+        units={"ListCost": basis.currency, "ContractedCost": basis.currency, "discount_pct": "%", "agreed_pct": "%",
+               "agreed_share_pct": "%"},
         labels={**LABELS, "ListCost": "At list price", "ContractedCost": "At contract price",
-                "discount_pct": "Discount seen", "agreed_pct": "Discount agreed"},
+                "discount_pct": "Discount seen", "agreed_pct": "Discount agreed",
+                "agreed_share_pct": "Known of list price", "agreed_by": "Agreed in"},
         empty_because="The bills carry no list price beside the contracted one.", measure="list_cost",
         trace_by=("provider",),
     )  # fmt: skip
+
+
+def _say_agreed(row: Row) -> None:
+    """Where the agreed discount stands, and why it is unknown or known in part only."""
+    undecided = row.get("undecided")
+    if row.get("agreed_pct") is None:
+        row["agreed_by"] = None
+        row["agreed_pct_why"] = (
+            f"{undecided} run at once with different discounts; a price list says which SKU has which"
+            if undecided
+            else "no contract and no price list in force names a discount"
+        )
+    elif undecided:
+        row["agreed_by"] += f"; not told apart for the rest: {undecided}"
 
 
 def _peaks_table(basis: Basis) -> ResultTable:

@@ -56,6 +56,24 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
     return rows.filter(rows.change.notnull()).drop("first_month", "list_pct", "rent")
 
 
+def with_drift_in(changes: Table, rates: Table, month: str, currency: str) -> Table:
+    """What changed prices cost in the month, in one currency: only then can it be added up.
+
+    Parameters
+    ----------
+    changes : see :func:`catalogue_changes`
+    rates : see :func:`finops_kit.value.lens.monthly_rates`
+
+    Returns
+    -------
+    as given, with ``drift_reported`` (float, ``currency``; null where no rate is known)
+    """
+    of_month = rates.filter(rates.rate_month == ibis.date(month)).select("rate_from", "rate")
+    rows = changes.left_join(of_month, changes.BillingCurrency == of_month.rate_from)
+    rate = ibis.ifelse(rows.BillingCurrency == currency, 1.0, rows.rate.cast("float64"))
+    return rows.mutate(drift_reported=rows.drift_cost * rate).drop("rate_from", "rate")
+
+
 def _is_rent(prices: Table, line: Any) -> BooleanValue:
     """Whether a unit's price moved only as the days of the month did: a fixed amount a month, charged by the day."""
     days = days_in(prices.month)

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from finops_kit.value.catalogue import catalogue_changes, in_force, price_history
+from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_drift_in
+from finops_kit.value.lens import monthly_rates
 from finops_kit.value.prices import unit_prices, unit_sums
 from finops_kit.value.units import unit_conversions
 
@@ -106,3 +107,20 @@ def test_another_unit_is_no_other_price(db, table, lens_of):
     history = price_history(prices, offers, "2025-02-01", conversions=conversions)
     (vm,) = [row for row in db.to_pyarrow(history).to_pylist() if row["sku"] == "vm"]
     assert (vm["contracted_price"], vm["offered_price"], vm["above_offer_pct"]) == pytest.approx((20, 16, 25))
+
+
+def test_what_risen_prices_cost_is_added_up_in_one_currency(db, table, lens_of):
+    rows = [
+        {"day": date(2025, month, 5), "cost": cost, "SkuId": sku, "PricingUnit": "Hours", "PricingQuantity": 10,
+         "ContractedCost": cost, "ListCost": cost, "BillingCurrency": currency}
+        for sku, currency, month, cost in (("eur", "EUR", 1, 10), ("eur", "EUR", 2, 30), ("usd", "USD", 1, 10),
+                                           ("usd", "USD", 2, 110), ("chf", "CHF", 1, 1), ("chf", "CHF", 2, 2))
+    ]  # fmt: skip
+    rates = table("exchange_rate", [
+        {"month": date(2025, month, 1), "from_currency": "USD", "to_currency": "EUR", "rate": rate}
+        for month, rate in ((1, 7), (2, "0.9"))
+    ])  # fmt: skip
+    changes = catalogue_changes(unit_prices(unit_sums(lens_of(rows))), "2025-02-01")
+    told = with_drift_in(changes, monthly_rates(rates, "EUR"), "2025-02-01", "EUR")
+    found = {row["sku"]: row["drift_reported"] for row in db.to_pyarrow(told).to_pylist()}
+    assert found == {"eur": 20, "usd": pytest.approx(90), "chf": None}  # 20 more euros, and 0.9 of 100 more dollars

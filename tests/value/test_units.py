@@ -117,7 +117,8 @@ def test_a_quantity_beside_its_original_or_why_not(db):
 @settings(max_examples=4, deadline=None)
 @given(st.lists(st.tuples(
     st.sampled_from(["Hrs", "GiB", "bytes", "TiB-Hours", "10K", "KiB"]),
-    st.decimals(min_value=-(10**9), max_value=10**9, places=18, allow_nan=False)), min_size=30, max_size=60))  # fmt: skip
+    st.decimals(min_value=-(10**9), max_value=10**9, places=18, allow_nan=False)),
+    min_size=30, max_size=60))  # fmt: skip
 def test_no_digit_is_lost_before_the_eighteenth(db, rows):
     charges = _charges([("", text, quantity) for text, quantity in rows])
     found = db.to_pyarrow(normalised(charges, unit_readings(("", text) for text, _ in rows))).to_pylist()
