@@ -13,7 +13,7 @@ from finops_kit.perspectives.cost import LABELS, no_charges
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import count, money, month_name, percent
+from finops_kit.perspectives.words import count, day_name, money, month_name, percent, signed
 from finops_kit.value.reconciliation import PARTS
 
 #: differences told line by line
@@ -22,7 +22,7 @@ _COLUMNS = ("billed", "chain_ladder", "bornhuetter_ferguson", "accrued", "accrue
             "state_pct", "billed_until", "chain_ladder_why")  # fmt: skip
 _LABELS = {
     **LABELS, "billed": "Billed so far", "billed_until": "Billed until", "completeness_pct": "Completeness",
-    "chain_ladder": "Chain-ladder", "bornhuetter_ferguson": "B.-Ferguson", "accrued_so_far": "Accrued so far",
+    "chain_ladder": "Chain-ladder", "bornhuetter_ferguson": "Bornhuetter-Ferguson", "accrued_so_far": "Accrued so far",
     "accrued": "Accrued", "state_pct": "By state",
 }  # fmt: skip
 _BASIS = {
@@ -33,7 +33,7 @@ _BASIS = {
     "unknown": "No price known: observed, but no bill and no price list says what it costs",
 }
 _STEPS = {
-    "price": "Price: other unit prices than known",
+    "price": "Price: other than known",
     "quantity": "Quantity: other units than accrued",
     "not_billed": "Not billed, but accrued",
     "not_observed": "Not observed, but billed",
@@ -53,21 +53,16 @@ def open_month_figures(basis: Basis) -> tuple[Figure, ...]:
     state = share_from_states(rows)
     return (
         Figure(
-            "open_billed", f"{name}, billed so far", sums["billed"], basis.currency,
-            "The lines that providers have delivered for the month; more will come.",
+            "open_accrued", f"{name}, accrued", sums["accrued"], basis.currency,
+            f"By states and known prices, without any bill of it; {percent(state, 0)} from states. Up to "
+            f"{day_name(until)} it is {money(sums['accrued_so_far'], basis.currency)}.",
+            why_missing="" if sums["accrued"] is not None else "No earlier bill says a price.",
         ),
         Figure(
             "open_completed", f"{name}, completed", sums["chain_ladder"], basis.currency,
-            "Billed so far over how complete past months were at this age (chain-ladder); by Bornhuetter-Ferguson "
-            f"{money(sums['bornhuetter_ferguson'], basis.currency)}.",
+            f"{money(sums['billed'], basis.currency)} billed so far, filled up as past months were (chain-ladder); by "
+            f"Bornhuetter-Ferguson {money(sums['bornhuetter_ferguson'], basis.currency)}.",
             why_missing="" if sums["chain_ladder"] is not None else "No past month shows how bills fill up.",
-        ),
-        Figure(
-            "open_accrued", f"{name}, accrued", sums["accrued"], basis.currency,
-            f"What the whole month costs by states and known prices, without any bill of it; "
-            f"{percent(state, 0)} of it from states. Up to {until:%d %B} it is "
-            f"{money(sums['accrued_so_far'], basis.currency)}.",
-            why_missing="" if sums["accrued"] is not None else "No earlier bill says a price.",
         ),
     )  # fmt: skip
 
@@ -101,17 +96,28 @@ def open_month_tables(basis: Basis) -> tuple[ResultTable, ...]:
     why = "No month is open: bills reach the end of the newest one."
     units = {**dict.fromkeys(("billed", "chain_ladder", "bornhuetter_ferguson", "accrued_so_far", "accrued"),
                              basis.currency), "completeness_pct": "%", "state_pct": "%"}  # fmt: skip
-    where = "Where will it land? Chain-ladder and B.-Ferguson complete the bill; accrued needs none of it."
+    where = "Where will it land? Chain-ladder and Bornhuetter-Ferguson complete the bill; accrued needs none of it."
     by_provider = _by_provider(basis) if month else []
     by_service = accruals(basis).completed(("provider", "ServiceName")) if month else []
     return (
         result("open_month", f"{name}: billed, completed, accrued",
                where, by_provider,
-               ("provider", *_COLUMNS), units=units, labels=_LABELS, empty_because=why),
+               ("provider", *_COLUMNS), units=units, labels=_LABELS, empty_because=why,
+               answer=_accrue_words(basis, name)),
         result("open_month_by_service", f"{name} by provider's service", "Which service is behind, which ahead?",
                by_service, ("provider", "ServiceName", *_COLUMNS), units=units, labels=_LABELS, empty_because=why),
         _basis_table(basis, name, why),
     )  # fmt: skip
+
+
+def _accrue_words(basis: Basis, name: str) -> str:
+    """What to book for the open month, and how much of it is billed."""
+    rows = _by_provider(basis) if accruals(basis).open_month else []
+    accrued, billed = _sum(rows, "accrued"), _sum(rows, "billed")
+    if accrued is None:
+        return ""
+    done = f"{money(billed, basis.currency)} of it is billed so far" if billed else "none of it is billed yet"
+    return f"Accrue {money(accrued, basis.currency)} for {name}; {done}."
 
 
 def _basis_table(basis: Basis, name: str, why: str) -> ResultTable:
@@ -134,6 +140,8 @@ def _basis_table(basis: Basis, name: str, why: str) -> ResultTable:
         labels={**_LABELS, "basis": "Basis", "what": "What it is", "lines": "Lines", "without": "Without a price",
                 "carried_pct": "Hours carried beyond the last look"},
         empty_because=why,
+        answer=f"{percent(share_from_states(_by_provider(basis)), 0)} of the accrual rests on observed states."
+        if rows else "",
     )  # fmt: skip
 
 
@@ -149,8 +157,16 @@ def reconciliation_steps(basis: Basis) -> ResultTable:
         "accrued_against_billed", f"{month_name(basis.start)}: accrued against billed",
         "What did the accrual miss, and why?", rows, ("step", "amount", "total"), units={"amount": basis.currency},
         labels={"step": "Step", "amount": "Amount", "total": "Is a total"},
-        empty_because=_nothing_to_hold(basis),
+        empty_because=_nothing_to_hold(basis), answer=_missed_words(basis, sums) if sums else "",
     )  # fmt: skip
+
+
+def _missed_words(basis: Basis, sums: Row) -> str:
+    """How far the accrual was off, and which part made most of it."""
+    off = sums["accrued"] - sums["billed"]
+    said = f"The accrual was {money(abs(off), basis.currency)} {'above' if off > 0 else 'below'} the bill"
+    largest = max(PARTS, key=lambda name: abs(sums[name]))
+    return f"{said}, most by {_STEPS[largest].partition(':')[0].lower()}." if abs(sums[largest]) >= 1 else f"{said}."
 
 
 def _nothing_to_hold(basis: Basis) -> str:
@@ -210,6 +226,8 @@ def reconciliation_lines(basis: Basis) -> ResultTable:
         labels={**LABELS, "ResourceId": "Resource id", "ResourceName": "Resource", "billed": "Billed",
                 "accrued": "Accrued", "price": "Price",
                 "quantity": "Quantity", "not_billed": "Not billed", "not_observed": "Not observed", "basis": "Basis"},
+        answer=f"{rows[0]['ResourceName'] or rows[0]['ServiceName']} is furthest off: "
+        f"{signed(rows[0]['difference'], basis.currency)}." if rows else "",
         empty_because="Accrual and bill agree on every line." if _reconciled_sums(basis) else _nothing_to_hold(basis),
         measure="effective_cost", trace_by=("provider", "ServiceName", "ResourceId"),
     )  # fmt: skip

@@ -231,18 +231,23 @@ def closes_table(basis: Basis) -> ResultTable:
                 "changed": "Changed since", "state": "State", "signed_by": "Signed off by", "signed_at": "Signed off",
                 "store_version": "Store version", "reason": "Differences accepted because"},
         empty_because="No month is signed off yet; `finops close --period YYYY-MM` checks one.",
+        answer=f"{listed([month_name(month) for month in changed])} changed after the sign-off."
+        if (changed := changed_months(rows)) else "No closed month has changed since its sign-off.",
     )  # fmt: skip
+
+
+def changed_months(rows: Sequence[Row]) -> list[date]:
+    """The closed months that are not what was signed off."""
+    return sorted({row["month"] for row in rows if row["state"] != "unchanged"})
 
 
 def close_figure(basis: Basis) -> Figure:
     """Whether the period is signed off, and how many closed months changed since."""
     rows = closed_rows(basis)
     if not rows:
-        return Figure(
-            "closed", "Signed off", None,
-            why_missing=f"No month is signed off yet; `finops close --period {basis.start:%Y-%m}` checks this one.",
-        )  # fmt: skip
-    changed = sorted({row["month"] for row in rows if row["state"] != "unchanged"})
+        said = f"No month is signed off yet; `finops close --period {basis.start:%Y-%m}` checks this one."
+        return Figure("closed", "Signed off", "not yet", "", said, status="watch")
+    changed = changed_months(rows)
     this = next((row for row in rows if row["month"] == basis.start), None)
     words = f"{count(len({row['month'] for row in rows}), 'closed month')}; "
     words += f"changed since: {listed([month_name(month) for month in changed])}." if changed else "none changed since."

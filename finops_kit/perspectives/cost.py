@@ -12,7 +12,7 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import money
+from finops_kit.perspectives.words import change, day_name, listed, money, month_name, percent, signed
 from finops_kit.value.budget import budget_for, burndown
 from finops_kit.value.forecast import accuracy, forecast_months, monthly_streams, with_range
 from finops_kit.value.variance import between, price_volume_mix, sku_periods
@@ -65,7 +65,20 @@ def breakdown(basis: Basis, dimension: str, key: str, title: str, question: str)
     return result(
         key, title, question, rows, (dimension, "EffectiveCost", "share_pct", "before", "difference", "change_pct"),
         units=units, labels=LABELS, empty_because=no_charges(basis), measure="effective_cost", trace_by=(dimension,),
+        answer=_largest_and_mover(basis, dimension, rows),
     )  # fmt: skip
+
+
+def _largest_and_mover(basis: Basis, dimension: str, rows: list[Row]) -> str:
+    """Who costs most, and who moved most against the month before."""
+    if not rows or rows[0]["share_pct"] is None:
+        return ""
+    first = rows[0]
+    said = f"{first[dimension]} costs most: {percent(first['share_pct'] / 100)} of the total"
+    moved = max(rows, key=lambda row: abs(row["difference"] or Decimal(0)))
+    if basis.previous_total is not None and abs(moved["difference"] or Decimal(0)) >= 1:
+        said += f"; {moved[dimension]} moved most, by {signed(moved['difference'], basis.currency)}"
+    return f"{said}."
 
 
 def breakdown_rows(basis: Basis, dimension: str) -> list[Row]:
@@ -94,19 +107,35 @@ def trend(basis: Basis) -> ResultTable:
     return result(
         "trend", "Cost by month", "How did it develop?", basis.monthly, ("month", "EffectiveCost", "BilledCost"),
         units={"EffectiveCost": basis.currency, "BilledCost": basis.currency}, labels=LABELS,
-        empty_because=no_charges(basis), measure="effective_cost", trace_by=("month",),
+        empty_because=no_charges(basis), measure="effective_cost", trace_by=("month",), answer=_since_a_year(basis),
     )  # fmt: skip
+
+
+def _since_a_year(basis: Basis) -> str:
+    """The total against the same month a year ago, or against the first month known."""
+    known = {row["month"]: row["EffectiveCost"] for row in basis.monthly}
+    then = next_month(basis.start, -12)
+    then = then if then in known else min(known, default=basis.start)
+    if then >= basis.start or not known.get(then):
+        return ""
+    moved = change(share(basis.grand_total - known[then], known[then]))
+    now = f"{money(basis.grand_total, basis.currency)} in {month_name(basis.start)}"
+    return f"{now}, {moved} {'as' if moved == 'the same' else 'than'} in {month_name(then)}."
 
 
 def trend_by_provider(basis: Basis) -> ResultTable:
     """Cost by month and provider, data centres among them."""
     cube = basis.cube
     sums = cube.group_by(["month", "provider"]).agg(EffectiveCost=cube.EffectiveCost.sum().fill_null(0))
+    known = breakdown_rows(basis, "provider")
+    own = sum((row["EffectiveCost"] for row in known if row["provider"] in basis.on_premises), Decimal(0))
+    house = share(own, basis.grand_total)
     return result(
         "trend_by_provider", "Cost by month and provider", "Where is it spent, on premises and in the cloud?",
         basis.rows(sums.order_by(["month", "provider"])), ("month", "provider", "EffectiveCost"),
         units={"EffectiveCost": basis.currency}, labels=LABELS, empty_because=no_charges(basis),
         measure="effective_cost", trace_by=("month", "provider"),
+        answer=f"{percent(house)} of {month_name(basis.start)} is spent on premises." if own else _since_a_year(basis),
     )  # fmt: skip
 
 
@@ -139,15 +168,19 @@ def _budget_of_scope(basis: Basis) -> tuple[dict[date, Decimal], str]:
     return {}, f"No budget in {basis.currency} has been delivered for this scope; deliver one with `finops ingest`."
 
 
-def budget_lines(basis: Basis) -> ResultTable:
-    """Budget against actual by service in the period."""
+def budget_rows(basis: Basis) -> list[Row]:
+    """Budget and actual of every service in the period, the furthest over its budget first."""
+    found: list[Row] = basis.once("budget_by_service", _budget_rows)
+    return found
+
+
+def _budget_rows(basis: Basis) -> list[Row]:
     budget = budget_for(basis.table("budget"), "service_id", basis.currency)
     known = {
         row["member"]: row["budget"] for row in basis.rows(budget.filter(budget.month == ibis.date(str(basis.start))))
     }
-    spent = breakdown_rows(basis, "service_id")
-    rows = []
-    for row in spent:
+    rows: list[Row] = []
+    for row in breakdown_rows(basis, "service_id"):
         plan = known.pop(row["service_id"], None)
         rows.append(
             {
@@ -162,6 +195,12 @@ def budget_lines(basis: Basis) -> ResultTable:
             {"service_id": name, "EffectiveCost": Decimal(0), "budget": plan, "difference": -plan, "used_pct": 0.0}
             for name, plan in sorted(known.items())
         ]
+    return sorted(rows, key=lambda row: (row["difference"] is None, -(row["difference"] or 0), row["service_id"]))
+
+
+def budget_lines(basis: Basis) -> ResultTable:
+    """Budget against actual by service in the period."""
+    rows = budget_rows(basis)
     some = any(row["budget"] is not None for row in rows)
     return result(
         "budget_by_service", "Budget and actual by service", "Who is over budget?", rows if some else [],
@@ -169,8 +208,26 @@ def budget_lines(basis: Basis) -> ResultTable:
         units={"EffectiveCost": basis.currency, "budget": basis.currency, "difference": basis.currency,
                "used_pct": "%"},
         labels=LABELS, empty_because=f"No budget by service in {basis.currency} is known for {basis.start:%B %Y}.",
-        measure="effective_cost", trace_by=("service_id",),
+        measure="effective_cost", trace_by=("service_id",), answer=_over_budget_words(basis, rows),
     )  # fmt: skip
+
+
+def over_budget(rows: list[Row]) -> list[Row]:
+    """The services that cost more than their budget, the furthest over first."""
+    over = [row for row in rows if row["difference"] is not None and row["difference"] > 0]
+    return sorted(over, key=lambda row: (-row["difference"], row["service_id"]))
+
+
+def _over_budget_words(basis: Basis, rows: list[Row]) -> str:
+    over, planned = over_budget(rows), sum(row["budget"] is not None for row in rows)
+    if not over:
+        return f"All {planned} services with a budget are within it."
+    whole = money(sum((row["difference"] for row in over), Decimal(0)), basis.currency)
+    worst = over[0]
+    return (
+        f"{len(over)} of {planned} services are over budget, by {whole} together; {worst['service_id']} most, "
+        f"by {money(worst['difference'], basis.currency)}."
+    )
 
 
 def burndown_table(basis: Basis) -> ResultTable:
@@ -188,6 +245,8 @@ def burndown_table(basis: Basis) -> ResultTable:
         units=dict.fromkeys(("EffectiveCost", "spent", "pace", "left"), basis.currency),
         labels={**LABELS, "spent": "Spent so far", "pace": "Even pace of the budget", "left": "Left"},
         empty_because=why or no_charges(basis),
+        answer=f"{percent(share(basis.grand_total, plan))} of the budget of {money(plan, basis.currency)} is used by "
+        f"{day_name(rows[-1]['charge_date'])}." if rows else "",
     )  # fmt: skip
 
 
@@ -224,8 +283,19 @@ def forecast_table(basis: Basis) -> ResultTable:
         "forecast", "Forecast, day-count normalised", "Where will next month land?", forecast_rows(basis),
         ("month", "actual", "forecast", "low", "high", "budget", "accuracy_pct"),
         units={**units, "accuracy_pct": "%"}, labels={**LABELS, "accuracy_pct": "Accuracy"},
-        empty_because=no_charges(basis),
+        empty_because=no_charges(basis), answer=_forecast_words(basis),
     )  # fmt: skip
+
+
+def _forecast_words(basis: Basis) -> str:
+    ahead = next_forecast(basis)
+    if ahead is None:
+        return ""
+    said = f"{month_name(ahead['month'])} will land at about {money(ahead['forecast'], basis.currency)}"
+    if ahead["low"] is not None:
+        said += f", in 8 of 10 months between {money(ahead['low'], basis.currency)} and "
+        said += money(ahead["high"], basis.currency)
+    return f"{said}."
 
 
 def next_forecast(basis: Basis) -> Row | None:
@@ -252,7 +322,7 @@ def variance_steps(basis: Basis) -> ResultTable:
         explained = sum((sums[name] for name in _STEPS), Decimal(0))
         whole = basis.grand_total - basis.previous_total
         steps = [(text, sums[name]) for name, text in _STEPS.items()]
-        steps.append(("Purchases, taxes, credits, corrections and unpriced usage", whole - explained))
+        steps.append(("No unit price: fees, taxes, credits", whole - explained))
         rows = [{"step": f"{basis.before:%B %Y}", "amount": basis.previous_total, "total": True}]
         rows += [{"step": text, "amount": amount, "total": False} for text, amount in steps]
         rows.append({"step": f"{basis.start:%B %Y}", "amount": basis.grand_total, "total": True})
@@ -260,11 +330,24 @@ def variance_steps(basis: Basis) -> ResultTable:
         "variance", "Why this month is not last month", "Price, volume or mix?", rows, ("step", "amount", "total"),
         units={"amount": basis.currency}, labels={"step": "Step", "amount": "Amount", "total": "Is a total"},
         empty_because=f"There are no charges for {basis.before:%B %Y} to compare with.",
+        answer=_variance_words(basis, rows),
     )  # fmt: skip
 
 
+def _variance_words(basis: Basis, rows: list[Row]) -> str:
+    """The whole difference, and the two steps that made most of it."""
+    if not rows:
+        return ""
+    whole = rows[-1]["amount"] - rows[0]["amount"]
+    steps = sorted(rows[1:-1], key=lambda row: -abs(row["amount"]))[:2]
+    named = [f"{row['step'].partition(':')[0].lower()} {signed(row['amount'], basis.currency)}" for row in steps
+             if abs(row["amount"]) >= 1]  # fmt: skip
+    said = f"{signed(whole, basis.currency)} against {month_name(basis.before)}"
+    return f"{said}: {listed(named)}." if named else f"{said}."
+
+
 _STEPS = {
-    "price": "Price: the same units cost more or less",
+    "price": "Price: same units, another price",
     "volume": "Volume: more or fewer units",
     "mix": "Mix: other units than before",
     "entered": "New items",

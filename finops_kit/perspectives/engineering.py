@@ -15,14 +15,18 @@ from finops_kit.perspectives.operations import (
     recommendations_table,
     savings,
     scaling_table,
+    spike_words,
     top_resources,
     why_no_recommendations,
 )
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import result
-from finops_kit.perspectives.words import count, money, month_name
+from finops_kit.perspectives.words import count, day_name, money, month_name
 from finops_kit.value.allocation import total_by
+
+#: more of a cluster than this, in per cent, should be asked for by somebody
+IDLE_PCT = 30
 
 
 def read(basis: Basis) -> Reading:
@@ -50,7 +54,8 @@ def read(basis: Basis) -> Reading:
         ),
         Figure(
             "cluster_idle", "Cluster capacity nobody asked for", idle, "%", "Processors and memory, by requests.",
-            "< 30 %", "plain" if idle is None else "good" if idle < 30 else "watch" if idle < 60 else "bad", why_idle,
+            f"< {IDLE_PCT} %",
+            "plain" if idle is None else "good" if idle < IDLE_PCT else "watch" if idle < 60 else "bad", why_idle,
         ),
         unallocated_figure(basis),
     )  # fmt: skip
@@ -64,7 +69,25 @@ def read(basis: Basis) -> Reading:
         cluster_table(basis),
         scaling_table(basis),
     )
-    return page(basis, "engineering", _answer(basis), figures, tables, "cost_by_service")
+    return page(
+        basis, "engineering", _answer(basis), figures, tables, "cost_by_service", next_steps=_next_steps(basis, idle)
+    )
+
+
+def _next_steps(basis: Basis, idle: float | None) -> list[NextStep]:
+    """What engineering is asked for: the dearest waste, the cause of a spike, capacity that nobody asked for."""
+    steps = [
+        NextStep(f"{row['what']} {row['resource_name'] or row['resource_id']} of {row['team'] or 'nobody'}: "
+                 f"{money(row['monthly_saving'], basis.currency)} a month.", "recommendations", row["command"] or "")
+        for row in recommendation_rows(basis)[:2]
+    ]  # fmt: skip
+    spikes = [row for row in anomaly_rows(basis) if row["direction"] == "spike"]
+    if spikes:
+        steps.append(NextStep(f"Find the cause: {spike_words(basis, spikes[0])}", "anomalies"))
+    if idle is not None and idle >= IDLE_PCT:
+        steps.append(NextStep(f"Take nodes out of the clusters: {idle:.0f} % of their capacity nobody asked for.",
+                              "kubernetes"))  # fmt: skip
+    return steps
 
 
 def _answer(basis: Basis) -> str:
@@ -96,7 +119,7 @@ def _answer(basis: Basis) -> str:
         top = spikes[0]
         root = f", driven by {top['root_resource']}" if top["root_resource"] else ""
         words.append(
-            f"Look first at {top['service_id']} on {top['provider']} from {top['starts_on']:%d %B}: "
+            f"Look first at {top['service_id']} on {top['provider']} from {day_name(top['starts_on'])}: "
             f"{money(top['impact'], basis.currency)} above its pattern{root}."
         )
     return " ".join(words)
@@ -124,6 +147,8 @@ def _by_provider_service(basis: Basis) -> ResultTable:
         ("provider", "ServiceName", "EffectiveCost", "share_pct", "charges"),
         units={"EffectiveCost": basis.currency, "share_pct": "%"}, labels={**LABELS, "charges": "Charges"},
         empty_because=no_charges(basis), measure="effective_cost", trace_by=("provider", "ServiceName"),
+        answer=f"{rows[0]['ServiceName']} of {rows[0]['provider']} is the dearest of {count(len(rows), 'offering')}: "
+        f"{money(rows[0]['EffectiveCost'], basis.currency)}." if rows else "",
     )  # fmt: skip
 
 

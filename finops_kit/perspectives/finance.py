@@ -15,15 +15,17 @@ from finops_kit.perspectives.accrual_tables import (
     reconciliation_steps,
 )
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.closing import close_figure, closes_table
+from finops_kit.perspectives.closing import changed_months, close_figure, closed_rows, closes_table
 from finops_kit.perspectives.cost import (
     LABELS,
     breakdown,
     budget_lines,
     budget_of_scope,
+    budget_rows,
     burndown_table,
     forecast_table,
     next_forecast,
+    over_budget,
     share,
     variance_steps,
 )
@@ -31,10 +33,10 @@ from finops_kit.perspectives.hybrid import home_tables, migration_rows
 from finops_kit.perspectives.leadership import accuracy_figure, budget_figure, forecast_figure
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.trust import deliveries_table, reconciliation_table
-from finops_kit.perspectives.words import change, money, month_name
+from finops_kit.perspectives.words import change, count, listed, money, month_name
 from finops_kit.value.commitment import commitment_coverage, commitment_use
 
 
@@ -45,13 +47,14 @@ def read(basis: Basis) -> Reading:
         total_figure(basis),
         budget_figure(basis),
         forecast_figure(basis),
-        accuracy_figure(basis),
-        *open_month_figures(basis),
+        open_month_figures(basis)[0],
+        close_figure(basis),
+        _reconciled_figure(basis),
         accrual_figure(basis),
+        accuracy_figure(basis),
+        *open_month_figures(basis)[1:],
         _utilisation_figure(use),
         _coverage_figure(basis),
-        _reconciled_figure(basis),
-        close_figure(basis),
         _double_run_figure(basis),
     )
     tables = (
@@ -80,7 +83,36 @@ def read(basis: Basis) -> Reading:
             "Accrued is never billed: it is made of states and prices known before the month's first bill, and of what "
             "has no state as it was billed before. Completed is billed so far, filled up as past months filled up.",
         ),
+        next_steps(basis),
     )  # fmt: skip
+
+
+def next_steps(basis: Basis) -> list[NextStep]:
+    """What finance is asked for: the close, what changed after one, the accrual, who is over budget, what runs idle."""
+    steps = []
+    closed = closed_rows(basis)
+    if changed := changed_months(closed):
+        names = listed([month_name(month) for month in changed])
+        steps.append(NextStep(f"Decide on {names}: changed after the sign-off.", "closes"))
+    if basis.open_month != basis.start and not any(row["month"] == basis.start for row in closed):
+        steps.append(NextStep(f"Check and sign off {month_name(basis.start)}.", "reconciliation",
+                              f"finops close --period {basis.start:%Y-%m}"))  # fmt: skip
+    accrued = open_month_figures(basis)[0]
+    if accrued.key == "open_accrued" and isinstance(accrued.value, Decimal):
+        name = accrued.title.partition(",")[0]
+        steps.append(NextStep(f"Accrue {money(accrued.value, basis.currency)} for {name}.", "open_month"))
+    over = over_budget(budget_rows(basis))
+    if over:
+        said = [f"{row['service_id']} ({money(row['difference'], basis.currency)} over)" for row in over[:2]]
+        steps.append(NextStep(f"Ask the owners of {listed(said)} for the cause.", "budget_by_service"))
+    if (idle := idle_commitments(basis)) > 0:
+        steps.append(NextStep(f"Use or give back commitments of {money(idle, basis.currency)} a month.", "commitments"))
+    return steps
+
+
+def idle_commitments(basis: Basis) -> Decimal:
+    """What the period's commitments cost without being used."""
+    return sum((row["unused_cost"] for row in commitment_rows(basis)), Decimal(0))
 
 
 def commitment_rows(basis: Basis) -> list[Row]:
@@ -114,8 +146,7 @@ def _coverage(basis: Basis) -> list[Row]:
 def _coverage_figure(basis: Basis) -> Figure:
     rows = _coverage(basis)
     covered = sum((row["covered_list"] for row in rows), Decimal(0))
-    open_ = sum((row["on_demand_list"] for row in rows), Decimal(0))
-    ratio = share(covered, covered + open_)
+    ratio = share(covered, covered + _on_demand(basis))
     return Figure(
         "commitment_coverage", "Commitment coverage", None if ratio is None else 100 * ratio, "%",
         "Compute under a commitment, at list price.", "70-80 %",
@@ -177,8 +208,7 @@ def _answer(basis: Basis) -> str:
         completed = completed_total(basis, next_month(basis.start))
         if completed is not None:
             words.append(f"Its bills so far come to {money(completed, basis.currency)} when completed.")
-    idle = sum((row["unused_cost"] for row in commitment_rows(basis)), Decimal(0))
-    if idle > 0:
+    if (idle := idle_commitments(basis)) > 0:
         words.append(f"Commitments worth {money(idle, basis.currency)} ran idle.")
     return " ".join(words)
 
@@ -194,7 +224,12 @@ def _commitments_table(basis: Basis, use: list[Row]) -> ResultTable:
                 "utilisation_pct": "Utilisation"},
         empty_because="No charge of the period belongs to a commitment.", measure="commitment_unused_cost",
         trace_by=("CommitmentDiscountId",),
+        answer=f"{money(idle_commitments(basis), basis.currency)} of {count(len(use), 'commitment')} ran idle.",
     )  # fmt: skip
+
+
+def _on_demand(basis: Basis) -> Decimal:
+    return sum((row["on_demand_list"] for row in _coverage(basis)), Decimal(0))
 
 
 def _coverage_table(basis: Basis) -> ResultTable:
@@ -206,6 +241,7 @@ def _coverage_table(basis: Basis) -> ResultTable:
         labels={**LABELS, "covered_list": "Covered, at list", "on_demand_list": "On demand, at list",
                 "coverage_pct": "Coverage", "savings_rate_pct": "Effective savings rate"},
         empty_because="No compute of the period could be covered by a commitment.",
+        answer=f"Compute of {money(_on_demand(basis), basis.currency)}, at list price, runs on demand.",
     )  # fmt: skip
 
 
@@ -226,11 +262,13 @@ def _adjustments(basis: Basis) -> ResultTable:
         billed_in=rows.BillingPeriodStart.max().date(), EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
         charges=rows.count(),
     )  # fmt: skip
+    found = basis.rows(sums.order_by(["kind", sums.month.desc(), "provider"]))
+    mine = sum((row["EffectiveCost"] for row in found if row["month"] == basis.start), Decimal(0))
     return result(
-        "adjustments", "Corrections, late lines, credits and taxes", "What moved the books besides usage?",
-        basis.rows(sums.order_by(["kind", sums.month.desc(), "provider"])),
+        "adjustments", "Corrections, late lines, credits and taxes", "What moved the books besides usage?", found,
         ("kind", "month", "billed_in", "provider", "EffectiveCost", "charges"),
         units={"EffectiveCost": basis.currency},
         labels={**LABELS, "kind": "Kind", "billed_in": "Billed in", "charges": "Charges"},
+        answer=f"{money(mine, basis.currency)} of {month_name(basis.start)} is no usage of that month.",
         empty_because="There are no corrections, late lines, credits or taxes in the period and the two months before.",
     )  # fmt: skip

@@ -12,6 +12,7 @@ from finops_kit.perspectives.cost import LABELS, share
 from finops_kit.perspectives.onpremises import assets_of_scope, stranded_table, unit_rates_table
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import listed, money
 from finops_kit.value.depreciation import asset_books
 from finops_kit.value.lens import first_of_month
 from finops_kit.value.remanence import both_sides, remanence, remanence_coefficient
@@ -67,6 +68,8 @@ def assets_table(basis: Basis) -> ResultTable:
                 "net_book_value": "Net book value", "written_off": "Written off, still running",
                 "out_of_support": "Out of support"},
         empty_because="The asset register is empty, or does not know this scope; deliver it with `finops ingest`.",
+        answer=f"{money(sum((row['depreciation'] for row in rows), Decimal(0)), unit)} depreciation in the month; "
+        f"{money(sum((row['net_book_value'] for row in rows), Decimal(0)), unit)} stand in the books." if unit else "",
     )  # fmt: skip
 
 
@@ -151,15 +154,27 @@ def _follow(months: list[Row], volumes: dict[date, float]) -> None:
 
 def migration_table(basis: Basis) -> ResultTable:
     """Both homes of each migrating service by month."""
-    money = ("legacy", "cloud", "double_run", "remanence")
+    amounts = ("legacy", "cloud", "double_run", "remanence")
     return result(
         "migration", "Migrating services: double run and remanence", "What is paid twice, and what stayed?",
         migration_rows(basis),
         ("service_id", "month", "legacy", "cloud", "legacy_volume_pct", "double_run", "remanence", "remanence_pct"),
-        units={**dict.fromkeys(money, basis.currency), "legacy_volume_pct": "%", "remanence_pct": "%"},
+        units={**dict.fromkeys(amounts, basis.currency), "legacy_volume_pct": "%", "remanence_pct": "%"},
         labels={**LABELS, "legacy": "On premises", "cloud": "Cloud", "legacy_volume_pct": "Volume on premises",
                 "double_run": "Double run", "remanence": "Remanence",
                 "remanence_pct": "Of what should have left"},
         empty_because="No service is seen moving from a data centre to the cloud in the months kept.",
-        measure="effective_cost", trace_by=("service_id", "month"),
+        measure="effective_cost", trace_by=("service_id", "month"), answer=_migration_words(basis),
     )  # fmt: skip
+
+
+def _migration_words(basis: Basis) -> str:
+    """What was paid twice so far, and what of the old home is still paid in the period."""
+    rows = migration_rows(basis)
+    twice = sum((row["double_run"] for row in rows), Decimal(0))
+    stays = sum((row["remanence"] or Decimal(0) for row in rows if row["month"] == basis.start), Decimal(0))
+    names = listed(sorted({row["service_id"] for row in rows}))
+    return (
+        f"{names}: {money(twice, basis.currency)} was paid twice so far; {money(stays, basis.currency)} a month stays "
+        "on premises."
+    )

@@ -11,8 +11,10 @@ from finops_kit.perspectives.cost import (
     breakdown,
     breakdown_rows,
     budget_of_scope,
+    budget_rows,
     forecast_table,
     next_forecast,
+    over_budget,
     period_accuracy,
     share,
     trend,
@@ -26,11 +28,11 @@ from finops_kit.perspectives.operations import (
 )
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
 from finops_kit.perspectives.period import next_month
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.trust import maturity_points, maturity_table
+from finops_kit.perspectives.trust import maturity_points, maturity_table, weakest_capability
 from finops_kit.perspectives.units import revenue_total
-from finops_kit.perspectives.words import change, money, month_name, percent
+from finops_kit.perspectives.words import change, count, listed, money, month_name, percent
 
 
 def read(basis: Basis) -> Reading:
@@ -53,10 +55,28 @@ def read(basis: Basis) -> Reading:
         trend_by_provider(basis),
         forecast_table(basis),
         maturity_table(basis),
-        _savings_by_team(basis),
+        _savings_table(basis),
         anomalies_table(basis),
     )
-    return page(basis, "leadership", _answer(basis), figures, tables, "cost_by_service")
+    return page(basis, "leadership", _answer(basis), figures, tables, "cost_by_service", next_steps=_next_steps(basis))
+
+
+def _next_steps(basis: Basis) -> list[NextStep]:
+    """What the board is asked for: savings that nobody decided, services over budget, the weakest capability."""
+    steps = []
+    if teams := savings_by_team(basis):
+        whole = money((savings(basis) or Decimal(0)) * 12, basis.currency)
+        steps.append(NextStep(f"Have {whole} a year decided: {teams[0]['team']} holds the largest part, "
+                              f"{money(teams[0]['yearly_saving'], basis.currency)}.", "savings_by_team"))  # fmt: skip
+    if over := over_budget(budget_rows(basis)):
+        whole = money(sum((row["difference"] for row in over), Decimal(0)), basis.currency)
+        names = listed([row["service_id"] for row in over[:2]])
+        steps.append(NextStep(f"Ask finance about {count(len(over), 'service')} over budget by {whole}: {names} most.",
+                              "cost_by_service"))  # fmt: skip
+    if weakest := weakest_capability(basis):
+        steps.append(NextStep(f"Fund the weakest capability, {weakest.capability.lower()} "
+                              f"({weakest.score:.0f} of 100): {weakest.next_step.lower()}.", "maturity"))  # fmt: skip
+    return steps
 
 
 def budget_figure(basis: Basis) -> Figure:
@@ -91,7 +111,7 @@ def forecast_figure(basis: Basis) -> Figure:
     months, _ = budget_of_scope(basis)
     plan = months.get(next_month(basis.start))
     status = "plain" if not plan else "good" if row["forecast"] <= float(plan) else "watch"
-    target = f"budget {money(plan, basis.currency)}" if plan else ""
+    target = f"<= {money(plan, basis.currency)}, its budget" if plan else ""
     return Figure(
         "forecast", f"Forecast {name}", round(row["forecast"], 2), basis.currency,
         f"Day-count normalised; {range_}.", target, status,
@@ -182,10 +202,13 @@ def _top_services(basis: Basis) -> ResultTable:
         ("service_id", "EffectiveCost", "share_pct", "difference", "change_pct"),
         units={"EffectiveCost": basis.currency, "difference": basis.currency, "share_pct": "%", "change_pct": "%"},
         labels=LABELS, empty_because="There are no charges.", measure="effective_cost", trace_by=("service_id",),
+        answer=f"{percent(part)} of the total is spent on {count(len(rows), 'service')}." if rows and (
+            part := share(sum((row["EffectiveCost"] for row in rows), Decimal(0)), basis.grand_total)) else "",
     )  # fmt: skip
 
 
-def _savings_by_team(basis: Basis) -> ResultTable:
+def savings_by_team(basis: Basis) -> list[Row]:
+    """What each team's open recommendations save, the largest first."""
     teams: dict[str, Row] = {}
     for row in recommendation_rows(basis):
         name = row["team"] or "unallocated"
@@ -195,10 +218,16 @@ def _savings_by_team(basis: Basis) -> ResultTable:
         team["recommendations"] += 1
         team["monthly_saving"] += row["monthly_saving"]
         team["yearly_saving"] += row["yearly_saving"]
-    rows = sorted(teams.values(), key=lambda row: (-row["monthly_saving"], row["team"]))
+    return sorted(teams.values(), key=lambda row: (-row["monthly_saving"], row["team"]))
+
+
+def _savings_table(basis: Basis) -> ResultTable:
+    rows = savings_by_team(basis)
     return result(
         "savings_by_team", "Savings identified by team", "Who can save how much?", rows,
         ("team", "recommendations", "monthly_saving", "yearly_saving"),
         units={"monthly_saving": basis.currency, "yearly_saving": basis.currency},
         labels={**LABELS, "recommendations": "Open recommendations"}, empty_because=why_no_recommendations(basis),
+        answer=f"{rows[0]['team']} can save most, {money(rows[0]['yearly_saving'], basis.currency)} a year."
+        if rows else "",
     )  # fmt: skip

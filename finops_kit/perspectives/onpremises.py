@@ -12,6 +12,7 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count, money
 from finops_kit.value.depreciation import asset_books, net_book_value, straight_line
 from finops_kit.value.onprem import energy_per_kw_month, idle_capacity_cost, rate_per_kw, rate_per_vcpu_hour
 from finops_kit.value.remanence import stranded
@@ -167,6 +168,7 @@ def _machines(assets: list[Row], kw_rate: Decimal | None, no_rate: str) -> Row:
 def unit_rates_table(basis: Basis) -> ResultTable:
     """What a unit of the house's own machines costs at practical capacity, with idle beside it."""
     amounts = ("whole", "used", "idle")
+    idle = [row["idle"] for row in unit_rate_rows(basis) if row.get("idle") is not None]
     return result(
         "unit_rates", "On-premises unit rates at practical capacity",
         "What does a unit of our own machines cost, and what do we pay for nobody?", unit_rate_rows(basis),
@@ -176,6 +178,8 @@ def unit_rates_table(basis: Basis) -> ResultTable:
         labels={**LABELS, "data_centre": "Data centre", "asset_class": "Class", "assets": "Assets", "unit": "Unit",
                 "rate": "Rate", "capacity": "Practical capacity", "used_quantity": "Used", "whole": "Whole cost",
                 "used": "Cost of what is used", "idle": "Idle", "idle_pct": "Idle share", "why": "What is missing"},
+        answer=f"{money(sum(idle, Decimal(0)), basis.currency)} of the month went into idle capacity, as far as known."
+        if idle else "",
         empty_because="The asset register is empty, or does not know this scope; deliver it with `finops ingest`.",
     )  # fmt: skip
 
@@ -234,5 +238,7 @@ def stranded_table(basis: Basis, moving: set[str]) -> ResultTable:
         labels={**LABELS, "asset_name": "Asset", "data_centre": "Data centre", "went": "Went",
                 "net_book_value": "Net book value then", "resale": "Resale (salvage value)", "stranded": "Stranded",
                 "currency": "Currency", "why": "What is missing"},
+        answer=f"{money(sum((row.get('stranded') or Decimal(0) for row in rows), Decimal(0)), unit)} of book value is "
+        f"lost on {count(len(rows), 'asset')} that left early or would." if unit else "",
         empty_because="No asset of the register went before its life ended, and no service is on the way to the cloud.",
     )  # fmt: skip

@@ -8,9 +8,10 @@ import ibis
 
 from finops_kit.decide.recommendation import COLUMNS, all_recommendations
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS, no_charges
+from finops_kit.perspectives.cost import LABELS, no_charges, share
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count, day_name, money, percent
 from finops_kit.store.derive.identity import MACHINE_OF_NODE, canonical_sql
 from finops_kit.value import anomaly, kubernetes, waste
 
@@ -63,6 +64,8 @@ def recommendations_table(basis: Basis, key: str = "recommendations") -> ResultT
                 "provider_name": "Provider", "region_id": "Region", "command": "Command (never run from here)",
                 "state": "State"},
         empty_because=why_no_recommendations(basis), measure="effective_cost", trace_by=(),
+        answer=f"{money(savings(basis), basis.currency)} a month goes into "
+        f"{count(len(recommendation_rows(basis)), 'resource')} that nobody needs.",
     )  # fmt: skip
 
 
@@ -120,9 +123,20 @@ def anomalies_table(basis: Basis) -> ResultTable:
         units={"impact": basis.currency, "factor": "times", "days": "days"},
         labels={**LABELS, "direction": "Direction", "starts_on": "From", "ends_on": "To", "days": "Days",
                 "impact": "Impact", "factor": "Factor", "root_resource": "Root resource", "root_id": "Resource id"},
+        answer=spike_words(basis, anomaly_rows(basis)[0]) if anomaly_rows(basis) else "",
         empty_because="No day of the period was out of its pattern." if enough
         else "There are fewer than ten days of charges before these, so no day can be called unusual.",
     )  # fmt: skip
+
+
+def spike_words(basis: Basis, row: Row) -> str:
+    """An anomaly in a sentence: who, when, how far from the pattern, and the resource behind it."""
+    root = f", driven by {row['root_resource']}" if row["root_resource"] else ""
+    side = "above" if row["impact"] > 0 else "below"
+    return (
+        f"{row['service_id']} on {row['provider']} was {money(abs(row['impact']), basis.currency)} {side} its pattern "
+        f"from {day_name(row['starts_on'])}{root}."
+    )
 
 
 #: what stands for a cluster whose pods were not delivered
@@ -141,7 +155,19 @@ def cluster_table(basis: Basis) -> ResultTable:
                 "memory_gib": "Memory asked for", "vcpu_share_pct": "Share of processors",
                 "memory_share_pct": "Share of memory", "EffectiveCost": "Share of node cost"},
         empty_because=f"No `kubectl get nodes,pods -o json` lists were delivered for {basis.start:%B %Y}.",
+        answer=_idle_words(basis, rows),
     )  # fmt: skip
+
+
+def _idle_words(basis: Basis, rows: list[Row]) -> str:
+    idle = [row for row in rows if row["namespace"] == "idle"]
+    if not idle:
+        return ""
+    worst = max(idle, key=lambda row: row["EffectiveCost"] or Decimal(0))
+    columns = {"vcpu_share_pct": "processors", "memory_share_pct": "memory"}
+    parts = [f"{worst[name]:.0f} % of the {word}" for name, word in columns.items() if worst[name] is not None]
+    cost = f", {money(worst['EffectiveCost'], basis.currency)} of its nodes" if worst["EffectiveCost"] else ""
+    return f"Nobody asked for {' and '.join(parts)} of {worst['cluster']}{cost}." if parts else ""
 
 
 def _cluster(basis: Basis) -> list[Row]:
@@ -232,6 +258,8 @@ def scaling_table(basis: Basis) -> ResultTable:
                 "before": "Before", "after": "After", "at_lo": "Not before", "at_hi": "Not after", "cause": "Cause",
                 "resource_id": "Resource id"},
         empty_because="No change of capacity was observed in the period.",
+        answer=f"{count(len(rows), 'change')} of capacity or power state; the largest is of {rows[0]['resource_name']}."
+        if rows else "",
     )  # fmt: skip
 
 
@@ -251,5 +279,13 @@ def top_resources(basis: Basis, limit: int = 50) -> ResultTable:
         units={"EffectiveCost": basis.currency},
         labels={**LABELS, "ResourceName": "Resource", "charges": "Charges", "ResourceId": "Resource id"},
         empty_because="No charge of the period names a resource." if basis.totals["charges"] else no_charges(basis),
-        measure="effective_cost", trace_by=("ResourceId",),
+        measure="effective_cost", trace_by=("ResourceId",), answer=_top_words(basis, rows),
     )  # fmt: skip
+
+
+def _top_words(basis: Basis, rows: list[Row]) -> str:
+    if not rows or basis.grand_total <= 0:
+        return ""
+    ten = share(sum((row["EffectiveCost"] for row in rows[:10]), Decimal(0)), basis.grand_total)
+    first, cost = rows[0]["ResourceName"] or rows[0]["ResourceId"], money(rows[0]["EffectiveCost"], basis.currency)
+    return f"{first} costs most, {cost}; the ten dearest are {percent(ten)} of the total."

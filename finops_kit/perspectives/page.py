@@ -8,7 +8,7 @@ from finops_kit.decide.roles import ROLES
 from finops_kit.errors import ReconciliationFailed
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import share, unallocated_share
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import ensure_adds_up
 from finops_kit.perspectives.trust import data_ages
 from finops_kit.perspectives.words import change, count, money, month_name
@@ -16,6 +16,8 @@ from finops_kit.store.heads import seen_head
 
 #: the share of cost without an owner that is still good, and the one that is bad
 UNALLOCATED_GOOD, UNALLOCATED_BAD = 0.05, 0.15
+#: a reader is asked for at most so many things
+MOST_STEPS = 4
 
 
 def total_figure(basis: Basis) -> Figure:
@@ -79,6 +81,7 @@ def page(
     tables: Sequence[ResultTable],
     main: str,
     caveats: Sequence[str] = (),
+    next_steps: Sequence[NextStep] = (),
 ) -> Reading:
     """One page from its parts; its main breakdown must sum to the grand total to the cent.
 
@@ -107,5 +110,6 @@ def page(
         store_version=basis.reader.version, version_time=basis.reader.version_time,
         ledger_head=basis.reader.ledger_head, ages=data_ages(basis), figures=tuple(figures), tables=by_key,
         caveats=(*common_caveats(basis), *caveats),
+        next_steps=tuple(next_steps)[:MOST_STEPS] if basis.totals["charges"] else (),
         ledger_size=head.tree_size, ledger_root=head.root, ledger_signed_by=head.signed_by,
     )  # fmt: skip

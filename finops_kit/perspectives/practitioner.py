@@ -18,7 +18,7 @@ from finops_kit.perspectives.operations import (
 )
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
 from finops_kit.perspectives.quantities import unknown_units_table
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.sources import gaps_table
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.tagging import readiness_table, tag_conflicts_table, tagged_figure, tags_to_fix_table
@@ -32,6 +32,9 @@ from finops_kit.perspectives.trust import (
     reconciliation_table,
 )
 from finops_kit.perspectives.words import count, listed, money, percent
+
+#: bills older than this are late
+LATE_HOURS = 48
 
 
 def read(basis: Basis) -> Reading:
@@ -48,7 +51,7 @@ def read(basis: Basis) -> Reading:
         Figure(
             "bill_age", "Age of the newest charge", None if age is None else round(age / 24, 1), "days",
             "At the time of the store version that is read.", "< 2 days",
-            "plain" if age is None else "good" if age <= 48 else "watch" if age <= 24 * 7 else "bad",
+            "plain" if age is None else "good" if age <= LATE_HOURS else "watch" if age <= 24 * 7 else "bad",
             "" if age is not None else "No bill has been delivered.",
         ),
         Figure(
@@ -90,7 +93,29 @@ def read(basis: Basis) -> Reading:
         maturity_table(basis),
         _cadence_table(basis),
     )
-    return page(basis, "practitioner", _answer(basis, held), figures, tables, "cost_by_service")
+    return page(
+        basis, "practitioner", _answer(basis, held), figures, tables, "cost_by_service",
+        next_steps=_next_steps(basis, held, age),
+    )  # fmt: skip
+
+
+def _next_steps(basis: Basis, held: int, age: float | None) -> list[NextStep]:
+    """What the practice is asked for: late bills, refused rows, the first tag to add, what waits for an owner."""
+    steps = []
+    if age is not None and age > LATE_HOURS:
+        steps.append(NextStep(f"Ask for bills: the newest charge is {age / 24:.0f} days old.", "freshness"))
+    if held:
+        steps.append(NextStep(f"Have {count(held, 'refused row')} mended and delivered again.", "quarantine"))
+    fix = tags_to_fix_table(basis).frame
+    if len(fix):
+        first = fix.iloc[0]
+        steps.append(NextStep(f"Tag {first['what']}: {money(first['EffectiveCost'], basis.currency)} lack "
+                              f"required tags ({first['missing']}).", "tags_to_fix"))  # fmt: skip
+    if waiting := recommendation_rows(basis):
+        worth = money(savings(basis), basis.currency)
+        steps.append(NextStep(f"Hand {count(len(waiting), 'recommendation')} worth {worth} a month to their owners.",
+                              "recommendations"))  # fmt: skip
+    return steps
 
 
 def _answer(basis: Basis, held: int) -> str:
@@ -122,12 +147,15 @@ def _freshness_table(basis: Basis) -> ResultTable:
          "age_days": None if age.age_hours is None else round(age.age_hours / 24, 1)}
         for age in data_ages(basis)
     ]  # fmt: skip
+    known = [row for row in rows if row["age_days"] is not None]
+    oldest = max(known, key=lambda row: row["age_days"], default=None)
     return result(
         "freshness", "Freshness by source", "How old is what we know?", rows,
         ("source_system", "covers_until", "recorded_at", "age_days"), units={"age_days": "days"},
         labels={"source_system": "Source", "covers_until": "Covers until", "recorded_at": "Known since",
                 "age_days": "Age"},
         empty_because="Nothing has been delivered yet.",
+        answer=f"{oldest['source_system']} is oldest, {oldest['age_days']:.0f} days." if oldest else "",
     )  # fmt: skip
 
 
@@ -159,8 +187,10 @@ def _cadence_table(basis: Basis) -> ResultTable:
          "done": "cannot be said" if done is None else "in order" if done else "to do"}
         for cadence, step, evidence, done in steps
     ]  # fmt: skip
+    open_ = [step[:1].lower() + step[1:] for _, step, _, done in steps if done is False]
     return result(
         "cadence", "Cadence", "What do this week, this month and this quarter ask for?", rows,
         ("cadence", "step", "evidence", "done"),
         labels={**LABELS, "cadence": "Rhythm", "step": "Step", "evidence": "Evidence", "done": "State"},
+        answer=f"{len(open_)} of {len(rows)} steps are to do: {listed(open_)}." if open_ else "Every step is in order.",
     )  # fmt: skip

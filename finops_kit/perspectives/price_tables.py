@@ -119,7 +119,7 @@ def new_sku_figure(basis: Basis) -> Figure:
         ratio, why = None, f"{month_name(basis.start)} is the first month known, so nothing can be told to be new."
     return Figure(
         "new_skus", "Cost at new SKUs", None if ratio is None else 100 * ratio, "%",
-        f"{count(len(new), 'SKU')} of {len(costs)} never billed before, worth {money(cost, basis.currency)}.",
+        f"{len(new)} of {count(len(costs), 'SKU')} were never billed before, worth {money(cost, basis.currency)}.",
         f"< {100 * NEW_WATCH:.0f} %", "plain" if ratio is None else "good" if ratio < NEW_WATCH else "watch", why,
     )  # fmt: skip
 
@@ -133,9 +133,15 @@ def changes_table(basis: Basis) -> ResultTable:
          "contracted_price", "drift_pct", "drift_cost", "list_before", "list_price", "EffectiveCost",
          "BillingCurrency"),
         units={"drift_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,
+        answer=_change_words(change_rows(basis)),
         empty_because=f"No SKU is new in {month_name(basis.start)} and no unit price moved since it was last billed."
         if basis.totals["charges"] else no_charges(basis),
     )  # fmt: skip
+
+
+def _change_words(rows: list[Row]) -> str:
+    new = sum(row["change"] == "new" for row in rows)
+    return f"{count(new, 'SKU')} new on the bill, {count(len(rows) - new, 'other change')} of price or presence."
 
 
 def history_table(basis: Basis) -> ResultTable:
@@ -149,5 +155,15 @@ def history_table(basis: Basis) -> ResultTable:
         ("provider", "ServiceName", "sku", "PricingUnit", "list_price", "contracted_price", "first_month",
          "first_price", "moved_pct", "changes", "offered_price", "above_offer_pct", "EffectiveCost", "BillingCurrency"),
         units={"moved_pct": "%", "above_offer_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,
+        answer=_moved_words(rows),
         empty_because=f"No charge of {month_name(basis.start)} carries a SKU and a priced quantity.",
     )  # fmt: skip
+
+
+def _moved_words(rows: list[Row]) -> str:
+    """How many prices moved over the year, and the one that moved most."""
+    moved = [row for row in rows if row["moved_pct"]]
+    if not moved:
+        return f"None of {count(len(rows), 'unit price')} moved since it is known."
+    most = max(moved, key=lambda row: abs(row["moved_pct"]))
+    return f"{len(moved)} of {count(len(rows), 'unit price')} moved; {most['sku']} most, by {most['moved_pct']:+.1f} %."

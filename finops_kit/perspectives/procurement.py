@@ -13,9 +13,10 @@ from finops_kit.perspectives.finance import commitment_rows
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.price_tables import change_rows, changes_table, history_table, new_sku_figure
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import count, money, percent
+from finops_kit.perspectives.words import count, day_name, money, percent
+from finops_kit.perspectives.words import listed as listed_words
 from finops_kit.value.agreed import agreed_discounts
 from finops_kit.value.prices import negotiated, usage_peaks
 
@@ -23,6 +24,10 @@ from finops_kit.value.prices import negotiated, usage_peaks
 SOON_DAYS = 90
 #: a price that moved less than this is not told, in per cent
 DRIFT_PCT = 1.0
+#: a discount this much below the agreed one is asked about, in points of per cent
+DISCOUNT_GAP_PCT = 1.0
+#: a commitment used less than this is not renewed as it is, in per cent
+LITTLE_USED_PCT = 95
 
 
 def read(basis: Basis) -> Reading:
@@ -65,11 +70,39 @@ def read(basis: Basis) -> Reading:
             "" if largest is not None else no_charges(basis),
         ),
     )  # fmt: skip
+    price_table = _negotiated_table(basis, listed)
     tables = (
-        providers, _contracts_table(basis, contracts), _negotiated_table(basis, listed), changes_table(basis),
+        providers, _contracts_table(basis, contracts), price_table, changes_table(basis),
         history_table(basis), _peaks_table(basis), _expiry_table(basis), trend_by_provider(basis),
     )  # fmt: skip
-    return page(basis, "procurement", _answer(basis, soon, rate, rising, largest), figures, tables, "cost_by_provider")
+    return page(
+        basis, "procurement", _answer(basis, soon, rate, rising, largest), figures, tables, "cost_by_provider",
+        next_steps=_next_steps(basis, soon, listed, rising),
+    )  # fmt: skip
+
+
+def _next_steps(basis: Basis, soon: list[Row], listed: list[Row], rising: list[Row]) -> list[NextStep]:
+    """What procurement is asked for: notices that fall due, discounts that do not arrive, prices that rose."""
+    steps = [
+        NextStep(f"Renew or end {row['contract_name'] or row['contract_id']} by {day_name(row['notice_by'])}.",
+                 "contracts")
+        for row in soon[:2]
+    ]  # fmt: skip
+    below = [row for row in listed if (row["agreed_pct"] or 0) - (row["discount_pct"] or 0) >= DISCOUNT_GAP_PCT]
+    if below:
+        said = [f"{row['provider']} ({row['discount_pct'] or 0:.1f} % instead of {row['agreed_pct']:.1f} %)"
+                for row in below[:2]]  # fmt: skip
+        steps.append(NextStep(f"Ask why bills show less than the agreed discount: {listed_words(said)}.", "negotiated"))
+    if rising:
+        first = rising[0]
+        steps.append(NextStep(f"Ask {first['provider']} why {first['sku']} rose by {first['drift_pct']:.1f} %.",
+                              "catalogue_changes"))  # fmt: skip
+    idle = [row for row in commitment_rows(basis) if (row["utilisation_pct"] or 100) < LITTLE_USED_PCT]
+    if idle:
+        worst = min(idle, key=lambda row: row["utilisation_pct"])
+        steps.append(NextStep(f"Do not renew {worst['CommitmentDiscountId'].rpartition('/')[2]} as it is: "
+                              f"{worst['utilisation_pct']:.1f} % is used.", "commitment_expiry"))  # fmt: skip
+    return steps
 
 
 _NO_CONTRACTS = "No contract has been delivered; deliver the register with `finops ingest contracts.csv`."
@@ -159,11 +192,20 @@ def _contracts_table(basis: Basis, rows: list[Row]) -> ResultTable:
                "decision_in_days": "days"},
         labels={"contract_id": "Contract", "contract_name": "Name", "provider_name": "Provider", "ends_on": "Ends",
                 "notice_by": "Notice by", "decision_in_days": "Decision in", "annual_cost": "Cost of twelve months",
-                "months_known": "Months known",
+                "months_known": "Months known", "annual_cost_why": "What is missing",
                 "annual_commitment": "Committed a year", "commitment_used_pct": "Commitment used",
                 "discount_pct": "Agreed discount", "currency": "Contract currency"},
-        empty_because=_NO_CONTRACTS,
+        empty_because=_NO_CONTRACTS, answer=_next_notice(rows),
     )  # fmt: skip
+
+
+def _next_notice(rows: list[Row]) -> str:
+    ahead = [row for row in rows if row["decision_in_days"] is not None and row["decision_in_days"] >= 0]
+    if not ahead:
+        return "No notice date lies ahead."
+    first = ahead[0]
+    name = first["contract_name"] or first["contract_id"]
+    return f"Next notice: {name}, by {day_name(first['notice_by'])}, {first['decision_in_days']} days after the period."
 
 
 def _negotiated_table(basis: Basis, rows: list[Row]) -> ResultTable:
@@ -183,8 +225,19 @@ def _negotiated_table(basis: Basis, rows: list[Row]) -> ResultTable:
                 "discount_pct": "Discount seen", "agreed_pct": "Discount agreed",
                 "agreed_share_pct": "Known of list price", "agreed_by": "Agreed in"},
         empty_because="The bills carry no list price beside the contracted one.", measure="list_cost",
-        trace_by=("provider",),
+        trace_by=("provider",), answer=_gap_words(rows),
     )  # fmt: skip
+
+
+def _gap_words(rows: list[Row]) -> str:
+    """Whether the discounts that were agreed are seen on the bills."""
+    known = [row for row in rows if row["agreed_pct"] is not None]
+    below = [row for row in known if row["agreed_pct"] - (row["discount_pct"] or 0) >= DISCOUNT_GAP_PCT]
+    if not known:
+        return "No contract says an agreed discount to hold the bills against."
+    if not below:
+        return "Every provider with an agreed discount gives it."
+    return f"{listed_words([row['provider'] for row in below])} give less than the agreed discount."
 
 
 def _say_agreed(row: Row) -> None:
@@ -214,8 +267,17 @@ def _peaks_table(basis: Basis) -> ResultTable:
         labels={**LABELS, "ConsumedUnit": "Unit", "mean_daily": "Mean a day", "p95_daily": "95th percentile",
                 "peak_daily": "Peak"},
         empty_because="No charge of the period says how much was consumed." if basis.totals["charges"]
-        else no_charges(basis),
+        else no_charges(basis), answer=_peak_words(rows),
     )  # fmt: skip
+
+
+def _peak_words(rows: list[Row]) -> str:
+    """The offering whose peak lies furthest above its usual day."""
+    known = [(float(row["peak_daily"]) / float(row["mean_daily"]), row) for row in rows if row["mean_daily"]]
+    if not known:
+        return ""
+    times, row = max(known, key=lambda pair: pair[0])
+    return f"{row['ServiceName']} of {row['provider']} peaks furthest: {times:.1f} times its mean day."
 
 
 def _expiry_table(basis: Basis) -> ResultTable:
@@ -223,10 +285,11 @@ def _expiry_table(basis: Basis) -> ResultTable:
     bought = bought.filter((bought.ChargeCategory == "Purchase") & bought.CommitmentDiscountId.notnull())
     ends = bought.group_by("CommitmentDiscountId").agg(paid_until=bought.ChargePeriodEnd.max().date())
     known = {row["CommitmentDiscountId"]: row["paid_until"] for row in basis.rows(ends)}
+    by_use = sorted(commitment_rows(basis), key=lambda row: row["utilisation_pct"] or 0)
     rows = [
         {**row, "paid_until": known.get(row["CommitmentDiscountId"]),
          "paid_until_why": "" if row["CommitmentDiscountId"] in known else "bought before the months kept here"}
-        for row in commitment_rows(basis)
+        for row in by_use
     ]  # fmt: skip
     return result(
         "commitment_expiry", "Commitments and how far they are paid", "Which commitment runs out or runs idle?", rows,
@@ -236,4 +299,6 @@ def _expiry_table(basis: Basis) -> ResultTable:
         labels={**LABELS, "CommitmentDiscountId": "Commitment", "CommitmentDiscountType": "Kind",
                 "utilisation_pct": "Utilisation", "unused_cost": "Idle", "paid_until": "Paid until"},
         empty_because="No charge of the period belongs to a commitment.",
+        answer=f"Least used: {rows[0]['CommitmentDiscountId'].rpartition('/')[2]}, {rows[0]['utilisation_pct']:.1f} %."
+        if rows and rows[0]["utilisation_pct"] is not None else "",
     )  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS, breakdown, share, trend, unallocated_share
 from finops_kit.perspectives.page import page, total_figure, unallocated_figure
-from finops_kit.perspectives.reading import Figure, Reading, ResultTable
+from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.units import (
     REVENUE,
+    dearer_units,
     margin_rows,
     margin_table,
     metric_names,
@@ -19,12 +22,14 @@ from finops_kit.perspectives.units import (
     unit_table,
     why_no_units,
 )
-from finops_kit.perspectives.words import change, money, month_name, percent
+from finops_kit.perspectives.words import change, listed, money, month_name, percent
 from finops_kit.value.lens import first_of_month
 from finops_kit.value.unit_cost import cost_per_unit, metric_by_month
 
 #: the units a page leads with, the most telling first
 _LEADING = ("orders", "customers", "requests", "transactions")
+#: more cost than this part without a tenant leaves a cost per tenant saying little
+TENANTLESS = 0.5
 
 
 def read(basis: Basis) -> Reading:
@@ -46,7 +51,27 @@ def read(basis: Basis) -> Reading:
     return page(
         basis, "product", _answer(basis), figures, tables, "cost_by_service",
         ("Unit costs hold the direct cost of a service, as owned on the bill; shared cost is not spread over units.",),
+        _next_steps(basis),
     )  # fmt: skip
+
+
+def _next_steps(basis: Basis) -> list[NextStep]:
+    """What product is asked for: what earns less than it costs, units that became dearer, cost of no tenant."""
+    steps = []
+    losing = [row for row in margin_rows(basis) if row["margin"] < 0]
+    if losing:
+        said = [f"{row['service_id']} ({money(-row['margin'], basis.currency)})" for row in reversed(losing[-2:])]
+        steps.append(NextStep(f"Decide on price or scope of what costs more than it earns: {listed(said)}.", "margins"))
+    if dearer := dearer_units(basis):
+        first = dearer[0]
+        what = f"one of {first['service_id']}'s {first['metric']} costs {first['change_pct']:.1f} % more"
+        steps.append(NextStep(f"Ask engineering why {what} than the month before.", "unit_costs"))
+    tenants = tenant_rows(basis)
+    nobody = sum((row["EffectiveCost"] for row in tenants if row["tenant"] == "unallocated"), Decimal(0))
+    part = share(nobody, basis.grand_total)
+    if len(tenants) > 1 and part is not None and part > TENANTLESS:
+        steps.append(NextStep(f"Tag what tenants use: {percent(part, 0)} of the cost names no tenant.", "tenants"))
+    return steps
 
 
 def _leading(basis: Basis) -> list[str]:
@@ -154,5 +179,18 @@ def _unit_trend(basis: Basis) -> ResultTable:
         "unit_trend", "Cost per unit by month", "Is it getting cheaper?", rows,
         ("month", "metric", "units", "cost_per_unit"), units={"cost_per_unit": f"{basis.currency} per unit"},
         labels={**LABELS, "metric": "Unit", "units": "Volume", "cost_per_unit": "Cost per unit"},
-        empty_because=why_no_units(basis),
+        empty_because=why_no_units(basis), answer=_unit_words(basis, rows),
     )  # fmt: skip
+
+
+def _unit_words(basis: Basis, rows: list[Row]) -> str:
+    """What one unit costs, against a year ago or the first month known."""
+    known = [row for row in rows if row["cost_per_unit"]]
+    if not known:
+        return ""
+    now, then = known[-1], known[max(len(known) - 13, 0)]
+    said = f"One of the {now['metric']} cost {basis.currency} {_unit_price(now['cost_per_unit'])} on average"
+    if now is then:
+        return f"{said}."
+    moved = change(now["cost_per_unit"] / then["cost_per_unit"] - 1)
+    return f"{said}, {moved} {'as' if moved == 'the same' else 'than'} in {month_name(then['month'])}."

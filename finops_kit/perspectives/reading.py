@@ -43,7 +43,8 @@ class ResultTable:
 
     Money columns hold Decimal; ``units`` names the unit of every number column ("EUR", "%", "days", "vCPU").
     ``empty_because`` is shown instead of a frame without rows. ``measure`` is the measure that a row's
-    money column can be traced by, with the columns in ``trace_by`` as filters.
+    money column can be traced by, with the columns in ``trace_by`` as filters. ``answer`` is what the rows say, in
+    one sentence: a reader who reads no further knows it.
     """
 
     key: str
@@ -55,6 +56,19 @@ class ResultTable:
     empty_because: str = ""
     measure: str = ""
     trace_by: tuple[str, ...] = ()
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What the page asks its reader to do next: a sentence, the command that does it, the table that it rests on.
+
+    Nothing is done from a page; a person decides.
+    """
+
+    say: str
+    table: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,7 @@ class Reading:
     figures: tuple[Figure, ...]
     tables: dict[str, ResultTable]
     caveats: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     ledger_size: int = 0
     ledger_root: str = ""
     ledger_signed_by: str = ""

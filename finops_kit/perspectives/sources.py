@@ -6,6 +6,7 @@ from finops_kit.fields.gaps import GAPS
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count
 
 #: what is said of a source that a user's own mapping reads
 _MAPPED: Row = {
@@ -32,4 +33,6 @@ def gaps_table(basis: Basis) -> ResultTable:
         ("source_system", "column", "why", "instead"),
         labels={"source_system": "Source", "column": "Column", "why": "Why", "instead": "What stands there"},
         empty_because="No bill has been delivered.",
+        answer=f"{count(len(rows), 'gap')} of {count(len({row['source_system'] for row in rows}), 'source')} are known,"
+        " each with what stands there.",
     )  # fmt: skip

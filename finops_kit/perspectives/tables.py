@@ -27,6 +27,7 @@ def result(
     empty_because: str = "",
     measure: str = "",
     trace_by: Sequence[str] = (),
+    answer: str = "",
 ) -> ResultTable:
     """A result table from rows; a Decimal column is settled to cents so that its rows sum to its rounded sum.
 
@@ -34,6 +35,7 @@ def result(
     ----------
     columns : the columns in order; each row may lack one, which then is empty
     units : unit per column; money columns are those with a currency as their unit
+    answer : what the rows say, in a sentence; left out where there are none
     """
     units = dict(units or {})
     data: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in columns}
@@ -42,8 +44,9 @@ def result(
             data[name] = _settled(values)
     frame = pd.DataFrame({name: pd.Series(values, dtype=_dtype(values)) for name, values in data.items()})
     return ResultTable(
-        key, title, question, frame, units, dict(labels or {}), "" if rows else empty_because, measure, tuple(trace_by)
-    )
+        key, title, question, frame, units, dict(labels or {}), "" if rows else empty_because, measure, tuple(trace_by),
+        answer if rows else "",
+    )  # fmt: skip
 
 
 def _dtype(values: Sequence[Any]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import ibis
 
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS, no_charges
 from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import percent
+from finops_kit.perspectives.words import count, money, percent
 from finops_kit.value.allocation import conflicts, tag_readiness, tags_to_add
 
 #: so much of the cost should carry every required tag
@@ -45,7 +47,18 @@ def readiness_table(basis: Basis, by: str = "SubAccountId") -> ResultTable:
         labels={**LABELS, by: label, "complete_pct": "All, of cost", "complete_rows_pct": "All, of charges",
                 **{f"{name}_pct": LABELS.get(name, name) for name in basis.required_tags}},
         empty_because=no_charges(basis), measure="effective_cost", trace_by=(by, "provider"),
+        answer=_incomplete_words(rows, label),
     )  # fmt: skip
+
+
+def _incomplete_words(rows: list[Row], label: str) -> str:
+    """How many accounts or teams reach the target, of those that cost something."""
+    known = [row for row in rows if row["complete_pct"] is not None]
+    below = sum(row["complete_pct"] < 100 * TARGET for row in known)
+    if not below:
+        return f"Each {label.lower()} carries all required tags on {percent(TARGET, 0)} of its cost or more."
+    names = f"{below} of {count(len(known), label.lower())} {'carries' if below == 1 else 'carry'}"
+    return f"{names} all required tags on less than {percent(TARGET, 0)} of the cost."
 
 
 def tags_to_fix_table(basis: Basis) -> ResultTable:
@@ -68,6 +81,7 @@ def tags_to_fix_table(basis: Basis) -> ResultTable:
                 "ResourceId": "Resource id"},
         empty_because="Every charge that costs something carries all required tags." if basis.totals["charges"]
         else no_charges(basis),
+        answer=f"{rows[0]['what']} first: {money(rows[0]['EffectiveCost'], basis.currency)} lack tags." if rows else "",
     )  # fmt: skip
 
 
@@ -83,4 +97,6 @@ def tag_conflicts_table(basis: Basis) -> ResultTable:
                 "charges": "Charges"},
         empty_because="No charge of the period spells one required or owner tag in two ways with two values."
         if basis.totals["charges"] else no_charges(basis),
+        answer=f"{count(len(rows), 'contradiction')} on "
+        f"{money(sum((row['EffectiveCost'] for row in rows), Decimal(0)), basis.currency)} of cost.",
     )  # fmt: skip

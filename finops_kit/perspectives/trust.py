@@ -14,6 +14,7 @@ from finops_kit.perspectives.cost import period_accuracy, share, unallocated_sha
 from finops_kit.perspectives.operations import anomaly_count
 from finops_kit.perspectives.reading import DataAge, ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count, month_name
 from finops_kit.value.commitment import commitment_coverage
 
 
@@ -57,13 +58,19 @@ def quarantine_table(basis: Basis) -> ResultTable:
     """Rows that could not be stored, by file and reason."""
     held = basis.table("quarantine")
     sums = held.group_by(["source_file", "column_name", "reason"]).agg(rows=held.count())
+    rows = basis.rows(sums.order_by([sums.rows.desc(), "source_file", "reason"]).limit(200))
     return result(
-        "quarantine", "Quarantined rows", "What was delivered and could not be stored?",
-        basis.rows(sums.order_by([sums.rows.desc(), "source_file", "reason"]).limit(200)),
+        "quarantine", "Quarantined rows", "What was delivered and could not be stored?", rows,
         ("source_file", "column_name", "reason", "rows"), units={"rows": "rows"},
         labels={"source_file": "File", "column_name": "Column", "reason": "Reason", "rows": "Rows"},
-        empty_because="Every delivered row was stored.",
+        empty_because="Every delivered row was stored.", answer=_held_words(rows),
     )  # fmt: skip
+
+
+def _held_words(rows: list[Row]) -> str:
+    held, files = sum(row["rows"] for row in rows), len({row["source_file"] for row in rows})
+    stay = "is" if held == 1 else "are"
+    return f"{count(held, 'row')} of {count(files, 'file')} {stay} in no figure until delivered again, mended."
 
 
 def deliveries_table(basis: Basis) -> ResultTable:
@@ -78,8 +85,18 @@ def deliveries_table(basis: Basis) -> ResultTable:
         labels={"source_system": "Source", "billing_account_id": "Billing account", "billing_month": "Billing month",
                 "deliveries": "Deliveries", "BillingCurrency": "Currency", "first_total": "First total",
                 "previous_total": "Total before", "current_total": "Current total", "restated_by": "Last change"},
-        empty_because="No bill has been delivered.",
+        empty_because="No bill has been delivered.", answer=_restated_words(basis, rows),
     )  # fmt: skip
+
+
+def _restated_words(basis: Basis, rows: list[Row]) -> str:
+    """How many of the period's bills changed after they had first come."""
+    mine = [row for row in rows if row["billing_month"] == basis.start]
+    changed = [row for row in mine if row["restated_by"]]
+    if not changed:
+        return f"No bill of {month_name(basis.start)} changed after it had first come."
+    bills = f"{len(changed)} of {count(len(mine), 'bill')} of {month_name(basis.start)}"
+    return f"{bills} changed after {'it' if len(changed) == 1 else 'they'} had first come."
 
 
 def delivery_totals(basis: Basis) -> list[Row]:
@@ -172,7 +189,15 @@ def maturity_table(basis: Basis) -> ResultTable:
         ("capability", "score", "level", "evidence", "next_step"), units={"score": "of 100"},
         labels={"capability": "Capability", "score": "Score", "level": "Level", "evidence": "Evidence",
                 "next_step": "Next step"},
+        answer=f"Weakest: {weakest.capability}, {weakest.score:.0f} of 100. {weakest.next_step}."
+        if (weakest := weakest_capability(basis)) else "",
     )  # fmt: skip
+
+
+def weakest_capability(basis: Basis) -> Evidence | None:
+    """The capability with the lowest score that is no full one."""
+    scored = [point for point in maturity_points(basis) if point.score is not None and point.score < 100]
+    return min(scored, key=lambda point: point.score or 0, default=None)
 
 
 def reconciled_deliveries(basis: Basis) -> list[Row]:
@@ -225,4 +250,6 @@ def reconciliation_table(basis: Basis) -> ResultTable:
                 "BillingCurrency": "Currency", "rows": "Rows", "file_total": "BilledCost in the file",
                 "stored_total": "BilledCost in the store", "difference": "Difference"},
         empty_because=f"No bill for the billing month {basis.start:%B %Y} is current in the store.",
+        answer=f"All {len(out)} deliveries tie to the last decimal." if not (off := sum(
+            row["difference"] != 0 for row in out)) else f"{off} of {len(out)} deliveries differ from their file.",
     )  # fmt: skip

@@ -8,14 +8,17 @@ from typing import Any
 import ibis
 
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.cost import LABELS
+from finops_kit.perspectives.cost import LABELS, share
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
+from finops_kit.perspectives.words import count, listed, money, percent
 from finops_kit.value.lens import first_of_month
 from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month, metrics_by_month
 
 #: revenue is what a unit earns, not a unit
 REVENUE = "revenue"
+#: a unit that costs this much more than the month before is told, in per cent
+DEARER_PCT = 5
 #: how the volumes of a migrating service are named: what runs on premises, and what runs in the cloud
 HOMES = ("_legacy", "_cloud")
 
@@ -80,16 +83,32 @@ def why_no_units(basis: Basis) -> str:
 
 
 def unit_table(basis: Basis) -> ResultTable:
-    """Cost per unit by service and metric."""
+    """Cost per unit by service and metric, what became dearest first."""
+    rows = sorted(unit_rows(basis), key=lambda row: -(row["change_pct"] or 0.0))
     return result(
-        "unit_costs", "Unit costs", "What does one unit cost, and is it getting cheaper?", unit_rows(basis),
+        "unit_costs", "Unit costs", "What does one unit cost, and is it getting cheaper?", rows,
         ("service_id", "metric", "EffectiveCost", "units", "cost_per_unit", "cost_per_unit_before", "change_pct"),
         units={"EffectiveCost": basis.currency, "cost_per_unit": f"{basis.currency} per unit",
                "cost_per_unit_before": f"{basis.currency} per unit", "change_pct": "%"},
         labels={**LABELS, "metric": "Unit", "units": "Volume", "cost_per_unit": "Cost per unit",
                 "cost_per_unit_before": "Month before"},
         empty_because=why_no_units(basis), measure="effective_cost", trace_by=("service_id",),
+        answer=_dearer_words(basis),
     )  # fmt: skip
+
+
+def dearer_units(basis: Basis) -> list[Row]:
+    """The units that cost noticeably more than the month before, the steepest rise first."""
+    dearer = [row for row in unit_rows(basis) if (row["change_pct"] or 0.0) >= DEARER_PCT]
+    return sorted(dearer, key=lambda row: (-row["change_pct"], row["service_id"], row["metric"]))
+
+
+def _dearer_words(basis: Basis) -> str:
+    dearer = dearer_units(basis)
+    if not dearer:
+        return f"No unit became dearer by {DEARER_PCT} % or more."
+    names = listed(sorted({row["service_id"] for row in dearer}))
+    return f"Dearer by {DEARER_PCT} % or more than the month before: {names}, by up to {dearer[0]['change_pct']:.1f} %."
 
 
 def _in_currency(basis: Basis) -> Any:
@@ -115,15 +134,24 @@ def _margin_rows(basis: Basis) -> list[Row]:
 
 
 def margin_table(basis: Basis) -> ResultTable:
-    """Margin by service."""
+    """Margin by service, the lowest first."""
     return result(
-        "margins", "Margin where revenue is known", "Does it pay?", margin_rows(basis),
+        "margins", "Margin where revenue is known", "Does it pay?", margin_rows(basis)[::-1],
         ("service_id", "revenue", "EffectiveCost", "margin", "margin_pct"),
         units={"revenue": basis.currency, "EffectiveCost": basis.currency, "margin": basis.currency, "margin_pct": "%"},
         labels={**LABELS, "revenue": "Revenue", "margin": "Margin after technology cost", "margin_pct": "Margin rate"},
         empty_because=f"No revenue by service is known for {basis.start:%B %Y}.", measure="effective_cost",
-        trace_by=("service_id",),
+        trace_by=("service_id",), answer=_losing_words(basis),
     )  # fmt: skip
+
+
+def _losing_words(basis: Basis) -> str:
+    rows = margin_rows(basis)
+    losing = [row["service_id"] for row in reversed(rows) if row["margin"] < 0]
+    if not losing:
+        return f"All {len(rows)} services with a revenue earn more than they cost."
+    verbs = "costs more than it earns" if len(losing) == 1 else "cost more than they earn"
+    return f"{listed(losing)} {verbs}."
 
 
 def revenue_total(basis: Basis) -> Decimal | None:
@@ -180,5 +208,15 @@ def tenant_table(basis: Basis) -> ResultTable:
         labels={**LABELS, "metric": "Unit", "units": "Volume", "cost_per_unit": "Cost per unit", "revenue": "Revenue",
                 "margin": "Margin"},
         empty_because="No charge of the period names a tenant (tag `tenant`).", measure="effective_cost",
-        trace_by=("tenant",),
+        trace_by=("tenant",), answer=_tenant_words(basis, rows),
     )  # fmt: skip
+
+
+def _tenant_words(basis: Basis, rows: list[Row]) -> str:
+    """How much of the cost names a tenant, and whose is the largest part of it."""
+    named = [row for row in rows if row["tenant"] != "unallocated"]
+    if not named or basis.grand_total <= 0:
+        return ""
+    part = share(sum((row["EffectiveCost"] for row in named), Decimal(0)), basis.grand_total)
+    first = f"{named[0]['tenant']} costs most, {money(named[0]['EffectiveCost'], basis.currency)}"
+    return f"{percent(part)} of the cost names one of {count(len(named), 'tenant')}; {first}."

@@ -72,6 +72,30 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def signed(amount: Decimal | float | None, currency: str) -> str:
+    """A difference as one says it, with its sign.
+
+    Example
+    -------
+    >>> signed(Decimal("-1234.5"), "EUR"), signed(Decimal(3), "EUR")
+    ('−EUR 1,235', '+EUR 3.00')
+    """
+    if amount is None:
+        return "nothing known"
+    return f"{'−' if amount < 0 else '+'}{money(-amount if amount < 0 else amount, currency)}"
+
+
+def day_name(day: date) -> str:
+    """A day as one says it.
+
+    Example
+    -------
+    >>> day_name(date(2026, 8, 5))
+    '5 August 2026'
+    """
+    return f"{day.day} {day:%B %Y}"
+
+
 def change(ratio: float | None) -> str:
     """A change against the month before, in words.
 

@@ -52,7 +52,9 @@ def chart_data(table: ResultTable) -> ChartData:
     rows = [dict(zip(table.frame.columns, row, strict=True)) for row in table.frame.itertuples(index=False, name=None)]
     if not rows and not table.empty_because:
         return ChartData(table.key, table.title, table.question, [], table.units, table.labels)
-    return ChartData(table.key, table.title, table.question, rows, table.units, table.labels, table.empty_because)
+    return ChartData(
+        table.key, table.title, table.question, rows, table.units, table.labels, table.empty_because, table.answer
+    )
 
 
 def _unit(part: dict[str, Any]) -> alt.Chart:

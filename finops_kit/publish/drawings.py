@@ -78,8 +78,9 @@ def draw_bars(
     scale = {"domainMin": low * (HEADROOM if low < 0 else 1), "domainMax": (high or 1.0) * room, "nice": False}
     place, length = ("y", "x") if horizontal else ("x", "y")
     number = quantity(data, value, list(amounts)) | {"field": "v", "scale": scale}
-    if horizontal:
-        number["axis"] = None
+    if horizontal:  # each bar has its number; the axis says only the unit
+        bare = {"labels": False, "ticks": False, "domain": False, "grid": False}
+        number["axis"] = {"title": number["axis"]["title"], "titleAnchor": "start", "titlePadding": 2, **bare}
     tooltip = [{"field": "c", "type": "nominal", "title": data.label(category)}]
     if color:
         tooltip.append({"field": "s", "type": "nominal", "title": data.label(color)})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_kit.perspectives.reading import PERSPECTIVES
-from finops_kit.publish.html import scope_words, text
+from finops_kit.publish.html import scope_words, sentence, text
 from finops_kit.publish.numbers import format_age, format_period, format_time, format_value
 from finops_kit.publish.page import Document, assemble
 
@@ -47,7 +47,8 @@ def _card(page: dict[str, Any]) -> str:
     listed = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in facts)
     return (
         f'<li><h2><a href="{text(page["perspective"])}.html">{text(page["title"])}</a></h2>'
-        f'<p class="who">{text(page["audience"])}</p><p class="said">{text(page["answer"])}</p><dl>{listed}</dl></li>'
+        f'<p class="who">{text(page["audience"])}</p><p class="said">{sentence(page["answer"])}</p>'
+        f"<dl>{listed}</dl></li>"
     )
 
 

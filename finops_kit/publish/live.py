@@ -18,7 +18,8 @@ from typing import Any
 from finops_kit.publish import numbers
 from finops_kit.publish.bundle import vega_bundle
 from finops_kit.publish.drawings import draw_bars, draw_stacked
-from finops_kit.publish.html import STATUS_WORDS, Grid, facts, grid_html, pill, scope_words, text
+from finops_kit.publish.grid import Grid, grid_html
+from finops_kit.publish.html import STATUS_WORDS, facts, pill, scope_words, sentence, text
 from finops_kit.publish.specs import MAX_ROWS, ChartData, Spec
 from finops_kit.publish.style import asset, page_css
 from finops_kit.publish.theme import vega_config
@@ -137,7 +138,9 @@ def _figure(row: Row) -> str:
     """One published figure as a small card; text decimals become numbers again."""
     value, unit = row["value"], row["unit"]
     if value is None:
-        shown = f'<p class="fk-value fk-blank">{numbers.MISSING}</p><p class="fk-why">{text(row["why_missing"])}</p>'
+        shown = (
+            f'<p class="fk-value fk-blank">{numbers.MISSING}</p><p class="fk-why">{sentence(row["why_missing"])}</p>'
+        )
     else:
         told = numbers.format_number(value, unit) if unit else numbers.format_cell(value)
         head, tail = (unit[:3], unit[3:].strip()) if numbers.is_money(unit) else ("", unit)
@@ -145,7 +148,7 @@ def _figure(row: Row) -> str:
         parts += [text(told)] + ([f'<span class="fk-unit">{text(tail)}</span>'] if tail else [])
         shown = f'<p class="fk-value">{" ".join(parts)}</p>'
     status = pill(row["status"]) if value is not None and row["status"] in STATUS_WORDS else ""
-    target = f'<span class="fk-target">Target {text(row["target"])}</span>' if row["target"] else ""
+    target = f'<span class="fk-target">Target {sentence(row["target"])}</span>' if row["target"] else ""
     line = f'<p class="fk-status">{status}{target}</p>' if status or target else ""
     return f'<li class="fk-card"><h3 class="fk-name">{text(row["title"])}</h3>{shown}{line}</li>'
 
@@ -178,7 +181,7 @@ def show(published: Published, perspective: str, period: str, chosen: dict[str, 
     ]
     parts = [
         f'<header class="fk-header"><p class="fk-lead">{text(reading["question"])}</p>'
-        f'<p class="fk-answer">{text(reading["answer"])}</p>{facts(pairs)}</header>'
+        f'<p class="fk-answer">{sentence(reading["answer"])}</p>{facts(pairs)}</header>'
     ]
     if chosen:
         parts.append(
@@ -204,7 +207,8 @@ def show(published: Published, perspective: str, period: str, chosen: dict[str, 
         names = [name for name in about["columns"] if not name.endswith("_why")]
         why = "There is nothing for this selection." if tables[key] else about["empty_because"]
         title, question, units, labels = (about[word] for word in ("title", "question", "units", "labels"))
-        grid = Grid(key, title, question, names, rows[:SHOWN_ROWS], len(rows), units, labels, why)
+        answer = "" if chosen else about.get("answer", "")
+        grid = Grid(key, title, question, names, rows[:SHOWN_ROWS], len(rows), units, labels, why, answer)
         parts.append(grid_html(grid, _sums(about, rows) if chosen else ""))
     if left_out:
         told = f"Not shown, because they are not split by what you picked: {', '.join(left_out)}."

@@ -18,6 +18,7 @@ from typing import Any
 from finops_kit.errors import UsageError
 from finops_kit.perspectives.reading import Reading, ResultTable
 from finops_kit.publish import html, numbers
+from finops_kit.publish.grid import SHOWN, table_html
 from finops_kit.publish.result import RESULT_MIME, encode
 from finops_kit.publish.style import NOTEBOOK_STYLE
 
@@ -45,18 +46,18 @@ class Part:
 
 
 def header(reading: Reading) -> Part:
-    """Title, audience and the answer in words; period, scope and currency; what the role owns and what it does not.
+    """Title, audience and the answer in words, what to do next, period and scope, and up to when the data reach.
 
-    The age of every source's data stands here, because a reader judges a figure by it.
+    A reader judges a figure by the age of its data; the age of every source, what the role owns and what it does not
+    are one click away.
     """
     period = numbers.format_period(reading.period_start, reading.period_end)
     pairs = [
         ("Period", html.text(period)),
         ("Scope", html.text(html.scope_words(reading.scope))),
         ("Total", html.text(numbers.format_value(reading.grand_total, reading.currency))),
-        ("Currency", html.text(reading.currency)),
-        ("Store version", html.text(reading.store_version)),
-        ("As of", html.text(numbers.format_time(reading.version_time))),
+        *html.freshness(reading.ages),
+        ("Store version", html.text(f"{reading.store_version}, as of {numbers.format_time(reading.version_time)}")),
     ]
 
     def listed(items: Sequence[str]) -> str:
@@ -67,14 +68,19 @@ def header(reading: Reading) -> Part:
         roles += f'<div><h2 class="fk-small">This role owns</h2>{listed(reading.owns)}</div>'
     if reading.does_not_own:
         roles += f'<div><h2 class="fk-small">This role does not own</h2>{listed(reading.does_not_own)}</div>'
+    about = (
+        f'<div class="fk-context"><section class="fk-ages"><h2 class="fk-small">Age of the data</h2>'
+        f"{html.ages_table(reading.ages)}</section>"
+        f'<section class="fk-roles" aria-label="Ownership">{roles}</section></div>'
+    )
     body = (
         f'<header class="fk-header"><p class="fk-eyebrow">{html.text(reading.audience)}</p>'
         f'<h1 class="fk-h1">{html.text(reading.title)}</h1>'
         f'<p class="fk-lead">{html.text(reading.question)}</p>'
-        f'<p class="fk-answer">{html.text(reading.answer)}</p>{html.facts(pairs)}'
-        f'<div class="fk-context"><section class="fk-ages"><h2 class="fk-small">Age of the data</h2>'
-        f"{html.ages_table(reading.ages)}</section>"
-        f'<section class="fk-roles" aria-label="Ownership">{roles}</section></div></header>'
+        f'<div class="fk-top"><p class="fk-answer">{html.sentence(reading.answer)}</p>'
+        f"{html.next_steps(reading.next_steps)}</div>{html.facts(pairs)}"
+        f"{html.details('How old each source is; what this role owns and what it does not', about, 'fk-more')}"
+        "</header>"
     )
     plain = f"{reading.title} — {period}: {reading.answer}"
     return Part(body, plain, styled=True)
@@ -101,8 +107,12 @@ def figures(reading: Reading, keys: Sequence[str] | None = None) -> Part:
     return Part(f'<h2 class="fk-hidden">Key figures</h2><ul class="fk-cards">{cards}</ul>', plain)
 
 
-def table(reading: Reading, key: str, columns: Sequence[str] | None = None, rows: int | None = 25) -> Part:
-    """One result table of the reading; ``rows`` limits what is shown and says so, never what is published.
+def table(
+    reading: Reading, key: str, columns: Sequence[str] | None = None, rows: int | None = SHOWN, fold: bool = False
+) -> Part:
+    """One result table of the reading: ``rows`` stand in sight, the others are folded, and ``fold`` folds them all.
+
+    ``columns`` limits what is shown and says so, never what is published.
 
     Raises
     ------
@@ -115,7 +125,7 @@ def table(reading: Reading, key: str, columns: Sequence[str] | None = None, rows
             raise UsageError(
                 f"The table '{key}' has no column '{unknown[0]}'; it has {', '.join(map(str, chosen.frame.columns))}."
             )
-    body = html.table_html(reading, chosen, list(columns) if columns is not None else None, rows)
+    body = table_html(reading, chosen, list(columns) if columns is not None else None, rows, fold)
     return Part(body, f"{chosen.title} ({len(chosen.frame)} rows)")
 
 
@@ -141,7 +151,7 @@ def _root(reading: Reading) -> str:
 
 def footer(reading: Reading) -> Part:
     """Caveats, where the figures come from and how to make them again; carries the machine-readable result."""
-    caveats = "".join(f"<li>{html.text(caveat)}</li>" for caveat in reading.caveats)
+    caveats = "".join(f"<li>{html.sentence(caveat)}</li>" for caveat in reading.caveats)
     told = f'<h2 class="fk-small">Caveats</h2><ul class="fk-caveats">{caveats}</ul>' if caveats else ""
     words = ["finops", "report", reading.perspective, "--period", f"{reading.period_start:%Y-%m}"]
     if reading.scope:

@@ -10,6 +10,8 @@ from typing import Any
 
 #: what stands where there is no value; the reason stands beside it as text
 MISSING = "—"
+#: units of time, in which nobody needs more than one decimal
+TIMES = ("days", "hours")
 _CURRENCY = re.compile(r"^[A-Z]{3}(?![A-Za-z])")
 _MONTH = re.compile(r"^\d{4}-\d{2}$")
 
@@ -56,10 +58,14 @@ def _significant(value: Decimal, digits: int) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def format_number(value: Any, unit: str = "") -> str:
+def format_number(value: Any, unit: str = "", digits: int | None = None) -> str:
     """One number in the digits its unit asks for, without the unit.
 
-    Money keeps its cents; amounts below one cent keep four significant digits; percentages one decimal.
+    Money keeps its cents; amounts below one cent keep four significant digits; percentages and times one decimal.
+
+    Parameters
+    ----------
+    digits : decimals that it has in any case, as a column's numbers share theirs
 
     Example
     -------
@@ -67,6 +73,8 @@ def format_number(value: Any, unit: str = "") -> str:
     ('1,234,567.89', '0.0001235')
     >>> format_number(-12.345, "%"), format_number(40, "tenants"), format_number(None, "EUR")
     ('−12.3', '40', '—')
+    >>> format_number(58.6, "days"), format_number(2, "", 2)
+    ('58.6', '2.00')
     """
     if is_missing(value):
         return MISSING
@@ -81,8 +89,12 @@ def format_number(value: Any, unit: str = "") -> str:
         return _significant(number, 4) if small else _grouped(number, 2)
     if "%" in unit:
         return _grouped(number, 1)
+    if digits is not None:
+        return _grouped(number, digits)
     if number == number.to_integral_value():
         return _grouped(number, 0)
+    if unit in TIMES:
+        return _grouped(number, 1)
     return _significant(number, 4) if abs(number) < 1 else _grouped(number, 2)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from finops_kit.perspectives.reading import PERSPECTIVES
 from finops_kit.publish.bundle import vega_bundle
-from finops_kit.publish.html import details, text
+from finops_kit.publish.grid import NARROW
+from finops_kit.publish.html import details, sentence, text
 from finops_kit.publish.specs import SCHEMA
 from finops_kit.publish.style import asset, page_css
 from finops_kit.publish.theme import vega_config
@@ -51,7 +52,8 @@ class Document:
         for place, part in enumerate(self.body):
             key, listed = self.numbers.get(place, ("", ""))
             following = self.body[place + 1] if place + 1 < len(self.body) else ""
-            said = following.startswith('<div class="fk"><section') and f'data-key="{text(key)}"' in following[:300]
+            opening = following[: following.find(">", len('<div class="fk"><section')) + 1]
+            said = opening.endswith(f'data-key="{text(key)}">')  # and neither empty of rows nor folded away
             if key and said:
                 parts.append(part.replace("<!--numbers-->", "").replace('class="chart"', 'class="chart fk-leads"'))
             else:
@@ -82,16 +84,16 @@ def _numbers_table(about: dict[str, Any]) -> str:
     if not columns or not about["rows"]:
         return ""
 
-    def head(name: str) -> str:
+    def said(name: str) -> str:
         unit = about["units"].get(name, "")
-        return text(about["labels"].get(name, name) + (f" ({unit})" if unit else ""))
+        return text(about["labels"].get(name, name) + (f", {unit}" if unit else ""))
 
-    heads = "".join(
-        f'<th scope="col"{" class=fk-num" if about["units"].get(n) else ""}>{head(n)}</th>' for n in columns
-    )
+    number = {name: " class=fk-num" if about["units"].get(name) else "" for name in columns}
+    wide, role = (" fk-wide", 'role="{}"'.format) if len(columns) > NARROW else ("", lambda _: "")
+    heads = "".join(f"<th scope=col {role('columnheader')}{number[n]}>{said(n)}</th>" for n in columns)
     rows = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=fk-num' if about['units'].get(n) else ''}>{text(row[n])}</td>" for n in columns)
+        f"<tr {role('row')}><th scope=row {role('rowheader')}>{text(row[columns[0]])}</th>"
+        + "".join(f'<td {role("cell")} data-label="{said(n)}"{number[n]}>{text(row[n])}</td>' for n in columns[1:])
         + "</tr>"
         for row in about["rows"][:_LISTED]
     )
@@ -101,10 +103,12 @@ def _numbers_table(about: dict[str, Any]) -> str:
         if more
         else ""
     )
+    head = f"<thead {role('rowgroup')}><tr {role('row')}>{heads}</tr></thead>"
+    body = f"<tbody {role('rowgroup')}>{rows}</tbody>"
     return details(
         "The numbers",
         f'<div class="fk-scroll" tabindex="0" role="region" aria-label="Numbers of {text(about["title"])}">'
-        f'<table class="fk-table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{note}',
+        f'<table class="fk-table{wide}" {role("table")}>{head}{body}</table></div>{note}',
     )
 
 
@@ -114,10 +118,12 @@ def add_chart(document: Document, spec: dict[str, Any]) -> None:
     plain = {key: value for key, value in spec.items() if key not in {"usermeta", "config", "title", "background"}}
     plain |= {"$schema": SCHEMA, "width": "container"}
     title, question = about.get("title", ""), about.get("question", "")
-    caption = f"<figcaption><strong>{text(title)}</strong> {text(question)}</figcaption>" if title else ""
+    answer = about.get("answer", "")
+    first, then = (sentence(answer), f"{text(title)}. {text(question)}") if answer else (text(title), text(question))
+    caption = f"<figcaption><strong>{first}</strong> {then}</figcaption>" if title else ""
     if about and not about.get("total_rows"):
         said = spec.get("mark", {}).get("text", "There is nothing to show.")
-        document.body.append(f'<figure class="chart">{caption}<p>{text(said)}</p></figure>')
+        document.body.append(f'<figure class="chart">{caption}<p>{sentence(said)}</p></figure>')
         return
     identity = f"chart-{len(document.blocks) + 1}"
     document.blocks.append(data_block(identity, plain))

@@ -85,6 +85,7 @@ def describe_table(table: ResultTable) -> dict[str, Any]:
         "key": table.key,
         "title": table.title,
         "question": table.question,
+        "answer": table.answer,
         "units": dict(table.units),
         "labels": dict(table.labels),
         "empty_because": table.empty_because,
@@ -100,6 +101,7 @@ def encode(reading: Reading) -> dict[str, Any]:
         {name: to_plain(getattr(age, name)) for name in ("source_system", "covers_until", "recorded_at", "age_hours")}
         for age in reading.ages
     ]
+    described["next_steps"] = [{"say": one.say, "command": one.command} for one in reading.next_steps]
     described["figures"] = [
         {name: to_plain(getattr(figure, name)) for name in FIGURE_FIELDS} for figure in reading.figures
     ]

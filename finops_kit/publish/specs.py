@@ -6,6 +6,7 @@ floats here and nowhere else, and a chart of more than 5,000 rows is refused: a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,6 +38,7 @@ class ChartData:
     units: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     empty_because: str = ""
+    answer: str = ""
 
     def __post_init__(self) -> None:
         if len(self.rows) > MAX_ROWS:
@@ -185,6 +187,7 @@ def quantity(data: ChartData, column: str, values: list[float | None], **more: A
     """The encoding of a number: unit as the axis title, abbreviated labels."""
     unit = data.unit(column)
     title = unit if is_money(unit) or unit == "%" else name_with_unit(data.label(column), unit)
+    title += cut_axis(more.get("scale", {}))
     axis = {"title": title, **axis_format(values, unit), **more.pop("axis", {})}
     return {"field": column, "type": "quantitative", "axis": axis, **more}
 
@@ -200,7 +203,18 @@ def is_additive(unit: str) -> bool:
     return not any(word in unit for word in ("%", " per ", "/", "of 100"))
 
 
-def line_scale(values: list[float | None]) -> Spec:
+def cut_axis(scale: Spec) -> str:
+    """What an axis says of itself where it does not begin at zero.
+
+    Example
+    -------
+    >>> cut_axis(line_scale([90.0, 110.0])), cut_axis(line_scale([10.0, 110.0]))
+    (', not from zero', '')
+    """
+    return "" if scale.get("zero", True) else ", not from zero"
+
+
+def line_scale(values: Sequence[float | None]) -> Spec:
     """The scale of a line chart: from zero, unless all values lie far from it and their movement would not be seen.
 
     Example
@@ -252,8 +266,8 @@ def finish(data: ChartData, rows: list[dict[str, Any]], columns: list[str], body
     visible = [column for column in columns if column]
     spec: Spec = {
         "$schema": SCHEMA,
-        "title": {"text": data.title, "subtitle": data.question},
-        "description": f"{data.title}. {data.question}".strip(),
+        "title": {"text": data.answer or data.title, "subtitle": f"{data.title}. {data.question}".strip()},
+        "description": f"{data.title}. {data.question} {data.answer}".strip(),
         "width": "container",
         "height": height,
         "data": {"values": rows},
@@ -262,6 +276,7 @@ def finish(data: ChartData, rows: list[dict[str, Any]], columns: list[str], body
                 "key": data.key,
                 "title": data.title,
                 "question": data.question,
+                "answer": data.answer,
                 "columns": visible,
                 "labels": {column: data.label(column) for column in visible},
                 "units": {column: data.unit(column) for column in visible},

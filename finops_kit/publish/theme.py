@@ -2,7 +2,7 @@
 
 Charts carry no colour. They name a *style* (``primary``, ``budget``, ``increase`` ...) or use the
 categorical range, and the configuration of the page's current scheme fills both in when the chart is
-drawn. The categorical colours keep their order of lightness in greyscale and stay apart for the common
+drawn. The categorical colours have a contrast of 3 to 1 or more to the card and stay apart for the common
 forms of colour blindness; no meaning rests on colour alone.
 """
 
@@ -54,7 +54,7 @@ COLOURS: dict[Scheme, dict[str, str]] = {
 
 #: series colours, most used first
 SERIES: dict[Scheme, tuple[str, ...]] = {
-    "light": ("#2a6396", "#d88a26", "#3f9a86", "#a64f3f", "#8d76ad", "#86b4d8", "#a0a04f", "#8a8f96"),
+    "light": ("#2a6396", "#cc7d1c", "#3f9a86", "#a64f3f", "#8d76ad", "#5f96c6", "#92923e", "#8a8f96"),
     "dark": ("#6fa9dd", "#e9aa55", "#5fc2ac", "#dc8069", "#b7a2d8", "#b4d5f0", "#c6c674", "#9ba2ab"),
 }
 
@@ -111,7 +111,7 @@ def vega_config(scheme: Scheme = "light") -> dict[str, Any]:
             "titlePadding": 10,
             "labelLimit": 210,
         },
-        "axisX": {"grid": False, "labelAngle": 0, "labelOverlap": True},
+        "axisX": {"grid": False, "labelAngle": 0, "labelOverlap": True, "labelSeparation": 6},
         "axisY": {
             "domain": False,
             "ticks": False,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 from finops_kit.errors import UsageError
+from finops_kit.publish.numbers import format_value
 from finops_kit.publish.specs import (
     ChartData,
     Rows,
@@ -22,6 +24,8 @@ from finops_kit.publish.specs import (
 
 #: lines up to this many are named at their end; more get a legend
 DIRECT_LABELS = 4
+#: how lines are told apart without their colour
+DASHES = [[1, 0], [7, 4], [2, 3], [9, 3, 2, 3]]
 
 
 def _melt(data: ChartData, x: str, values: list[str]) -> ChartData:
@@ -32,7 +36,7 @@ def _melt(data: ChartData, x: str, values: list[str]) -> ChartData:
     ]
     units = {**data.units, "value": data.unit(values[0])}
     labels = {**data.labels, "series": "Series", "value": data.label(values[0])}
-    return ChartData(data.key, data.title, data.question, rows, units, labels, data.empty_because)
+    return ChartData(data.key, data.title, data.question, rows, units, labels, data.empty_because, data.answer)
 
 
 def draw_lines(
@@ -69,9 +73,24 @@ def draw_lines(
         encoding["color"] = color
         if len(order) <= DIRECT_LABELS and x_axis["type"] == "temporal":
             color["legend"] = None
+            if _coincide(rows, x, value, series, order, present):  # and are still seen to be two
+                dashes = {"domain": order, "range": DASHES[: len(order)]}
+                encoding["strokeDash"] = {"field": series, "type": "nominal", "scale": dashes, "legend": None}
             layers.append(_line_ends(rows, x, value, series, order, present, encoding))
     body: Spec = {"layer": layers} if len(layers) > 1 else layers[0]
     return finish(origin, rows.values, shown, body)
+
+
+def _coincide(rows: Rows, x: str, value: str, series: str, order: list[Any], numbers: list[float]) -> bool:
+    """Whether two of the lines lie on each other all along, so that one would hide the other."""
+    if len(order) < 2 or not numbers:
+        return False
+    lines = {name: {row[x]: row[value] for row in rows.values if row[series] == name} for name in order}
+    near = (max(numbers) - min(numbers)) * 0.01
+    return any(
+        all(abs((one[at] or 0.0) - (other.get(at) or 0.0)) <= near for at in one)
+        for one, other in combinations(lines.values(), 2)
+    )
 
 
 def _line_ends(
@@ -82,7 +101,8 @@ def _line_ends(
     for row in rows.values:
         if row[value] is not None and (row[series] not in last or str(row[x]) >= str(last[row[series]][x])):
             last[row[series]] = row
-    gap = (max([*numbers, 0.0]) - min([*numbers, 0.0]) or 1.0) * 0.07
+    ground = [] if not line_scale(numbers)["zero"] else [0.0]  # the axis begins there only if zero is on it
+    gap = (max([*numbers, *ground], default=0.0) - min([*numbers, *ground], default=0.0) or 1.0) * 0.07
     ends, below = [], float("-inf")
     for name in sorted(last, key=lambda item: last[item][value]):
         at = max(last[name][value], below + gap)
@@ -90,13 +110,9 @@ def _line_ends(
         ends.append({x: last[name][x], value: at, series: name})
     return {
         "data": {"values": ends},
-        "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 9, "fontWeight": 600},
-        "encoding": {
-            "x": encoding["x"],
-            "y": encoding["y"],
-            "text": {"field": series, "type": "nominal"},
-            "color": encoding["color"],
-        },
+        # in ink: a series' own colour is too faint to read words in
+        "mark": {"type": "text", "style": "value", "align": "left", "baseline": "middle", "dx": 9, "fontWeight": 600},
+        "encoding": {"x": encoding["x"], "y": encoding["y"], "text": {"field": series, "type": "nominal"}},
     }
 
 
@@ -222,7 +238,9 @@ def draw_waterfall(data: ChartData, label: str, delta: str, total: str | None = 
     order = [row["c"] for row in rows]
     levels = [row["to"] for row in rows] + [row["from"] for row in rows if row["kind"] != "total"]
     floor = _floor(min(levels), max(levels))
-    for row in rows:
+    for row, whole in zip(rows, data.rows, strict=True):
+        if row["kind"] == "total" and floor > 0:  # totals that differ by little would look the same in three digits
+            row["t"] = format_value(round(to_float(whole[delta]) or 0.0))
         row["from"] = floor if row["kind"] == "total" else row["from"]
     scale = {
         "domainMin": min(floor, *levels) if floor <= 0 else floor,

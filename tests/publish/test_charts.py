@@ -14,7 +14,7 @@ from finops_kit.perspectives.reading import Reading, ResultTable
 from finops_kit.publish import charts
 from finops_kit.publish.page import Document, add_chart
 from finops_kit.publish.specs import ChartData
-from finops_kit.publish.theme import SERIES, vega_config
+from finops_kit.publish.theme import COLOURS, SERIES, vega_config
 
 
 def table(frame: pd.DataFrame, **units: str) -> ResultTable:
@@ -61,6 +61,41 @@ def test_light_and_dark_name_the_same_things() -> None:
 
     assert shape(light) == shape(dark)
     assert not set(SERIES["light"]) & set(SERIES["dark"])
+
+
+def luminance(colour: str) -> float:
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_and_marks_have_the_contrast_of_wcag_aa(scheme) -> None:
+    colour = COLOURS[scheme]
+    on = [
+        ("ink", "page"),
+        ("soft", "page"),
+        ("soft", "card"),
+        ("soft", "faint"),
+        ("accent", "page"),
+        ("accent", "card"),
+    ]
+    on += [(word, f"{word}-back") for word in ("good", "watch", "bad")]
+    assert all(contrast(colour[word], colour[ground]) >= 4.5 for word, ground in on)
+    assert all(contrast(series, colour["card"]) >= 3 for series in SERIES[scheme])
+
+
+def test_lines_that_fall_together_are_both_seen() -> None:
+    days = {"day": [date(2026, 8, n) for n in (1, 2, 3)], "billed": [10.0, 12.0, 11.0]}
+    together = table(pd.DataFrame({**days, "effective": days["billed"]}), billed="EUR", effective="EUR")
+    apart = table(pd.DataFrame({**days, "effective": [1.0, 2.0, 3.0]}), billed="EUR", effective="EUR")
+    drawn = [charts.lines(one, "day", ["effective", "billed"]).to_dict() for one in (together, apart)]
+    assert ["strokeDash" in spec["layer"][0]["encoding"] for spec in drawn] == [True, False]
 
 
 def test_beyond_the_top_nothing_is_lost() -> None:

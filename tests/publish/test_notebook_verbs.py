@@ -6,11 +6,12 @@ import dataclasses
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from finops_kit.errors import UsageError
-from finops_kit.perspectives.reading import Reading
+from finops_kit.perspectives.reading import NextStep, Reading, ResultTable
 from finops_kit.publish import notebook as page
 from finops_kit.publish.result import RESULT_MIME, decode_table
 
@@ -35,7 +36,7 @@ def html_of(part: page.Part) -> str:
 
 
 def test_the_header_says_what_a_reader_judges_by(reading: Reading) -> None:
-    body = html_of(page.header(reading))
+    body = html_of(page.header(reading)).replace("\N{NO-BREAK SPACE}", " ")
     for said in (
         "Controllers and the head of finance", "Finance", "June cost EUR 102,529.50", "June 2025", "everything",
         "EUR 102,529.50", "41", "2025-07-02 06:30 UTC", "aws-cur", "kubernetes", "30 hours", "30 minutes", "never",
@@ -76,7 +77,7 @@ def test_money_carries_its_currency_in_the_head(reading: Reading) -> None:
     body = html_of(page.table(reading, "top_services"))
     assert 'Effective cost <span class="fk-unit">EUR</span>' in body
     assert ">48,210.25<" in body
-    assert "means that the store has no value here" in body
+    assert "is no value in the store, not zero" in body
 
 
 def test_nothing_from_data_becomes_markup(reading: Reading) -> None:
@@ -91,10 +92,47 @@ def test_nothing_from_data_becomes_markup(reading: Reading) -> None:
         Elements(part.body)  # well-formed
 
 
-def test_a_long_table_says_what_it_leaves_out(reading: Reading) -> None:
-    assert "10 of 108 rows; the result table monthly.parquet has them all." in html_of(
-        page.table(reading, "monthly", rows=10)
-    )
+def test_a_long_table_shows_its_first_rows_folds_the_rest_and_says_what_it_leaves_out(reading: Reading) -> None:
+    body = html_of(page.table(reading, "monthly", rows=10))
+    seen, folded = body.split('<details class="fk-details fk-more"><summary>90 more rows</summary>')
+    assert (seen.count("<tr"), folded.count("<tr")) == (1 + 10, 1 + 90)  # each with its heads
+    assert "100 of 108 rows; the result table monthly.parquet has them all." in folded
+
+
+def test_what_is_folded_says_what_is_in_it(reading: Reading) -> None:
+    whole = dataclasses.replace(reading.tables["top_services"], answer="payments spends EUR 48,210.25, 47 %.")
+    told = dataclasses.replace(reading, tables={"top_services": whole})
+    body = html_of(page.table(told, "top_services", ["service_id", "EffectiveCost"], fold=True))
+    summary = body[body.index("<summary") : body.index("</summary>")]
+    assert "payments spends EUR\xa048,210.25, 47\xa0%." in summary  # an amount is not parted from its currency
+    assert "Spend by service" in summary and "6 rows" in summary
+    assert "top_services.parquet also says: team, change, requests." in body
+    Elements(body)
+
+
+def test_a_long_identifier_opens_and_a_column_without_a_value_is_named(reading: Reading) -> None:
+    where = "/subscriptions/3f0a6c1e/resourceGroups/rg-core/providers/Microsoft.Compute/disks/ledger-old"
+    frame = pd.DataFrame({"resource_id": [where], "cost": [Decimal("1.5")], "cause": [None]})
+    told = dataclasses.replace(reading, tables={"t": ResultTable("t", "Disks", "Which?", frame, {"cost": "EUR"})})
+    body = html_of(page.table(told, "t"))
+    assert "<summary>…/Microsoft.Compute/disks/ledger-old</summary>" in body and f">{where}</span></details>" in body
+    assert "No row has a value for cause." in body and ">Cause<" not in body
+
+
+def test_numbers_of_a_column_share_their_decimals(reading: Reading) -> None:
+    frame = pd.DataFrame({"what": ["a", "b"], "vcpu": [43, 222.5], "rate": [0.0245, 3.0]})
+    told = dataclasses.replace(reading, tables={"t": ResultTable("t", "T", "Q?", frame)})
+    body = html_of(page.table(told, "t"))
+    assert ">43.00<" in body and ">222.50<" in body and ">0.0245<" in body and ">3<" in body
+
+
+def test_the_header_asks_for_the_next_steps_and_says_how_old_the_data_are(reading: Reading) -> None:
+    steps = (NextStep("Sign off June <b>.", "reconciliation", "finops close --period 2025-06"), NextStep("Ask."))
+    body = html_of(page.header(dataclasses.replace(reading, next_steps=steps)))
+    assert '<li>Sign off June &lt;b&gt;. <a href="#table-reconciliation">See why</a> ' in body
+    assert '<code class="fk-command">finops close --period 2025-06</code></li><li>Ask.</li>' in body
+    assert "2025-07-01, 30 hours old; 1 unknown" in body  # the source that lags most
+    assert "fk-next" not in html_of(page.header(reading))
 
 
 def test_an_empty_table_says_why(reading: Reading) -> None:

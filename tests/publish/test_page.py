@@ -40,6 +40,7 @@ def executed(reading: Any) -> dict:
             words("## Spend\n\nA <script>alert(2)</script> stays *text*."),
             output(charts.bars(t["top_services"], "service_id", "EffectiveCost", top=4)),
             output(verbs.table(reading, "top_services")),
+            output(verbs.table(reading, "monthly")),
             output(charts.stacked(t["monthly"], "month", "EffectiveCost", "service_id")),
             output(charts.lines(t["forecast"], "month", ["actual", "budget"])),
             output(charts.forecast(t["forecast"], "month", "actual", "forecast", "low", "high", "budget")),
@@ -157,6 +158,10 @@ def test_drawn_offline(browser: Any, page_file: Path, scheme: str, width: int) -
     page.get_by_role("button", name="Light view" if scheme == "dark" else "Dark view").click()
     other = "light" if scheme == "dark" else "dark"
     page.wait_for_selector(f".plot[data-drawn={other}] svg", timeout=30_000)
+    folded = page.locator("details.fk-more:not([open]) table").last
+    assert not folded.is_visible()
+    page.emulate_media(media="print")  # what is folded is printed in full, without a script that opens it
+    assert folded.bounding_box()["height"] > 100
     assert said == []
     assert asked == [page_file.as_uri()]
     context.close()
