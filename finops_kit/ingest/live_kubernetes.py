@@ -56,6 +56,7 @@ class Pending:
     gaps: list[Gap] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     moved: bool = False
+    changed: set[str] = field(default_factory=set)
     unchanged: int = 0
     uids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     last: dict[str, str] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Pending:
             self.gaps.append(told.gap)
         if told.what == "BOOKMARK":
             return
+        self.changed.add(told.resource.kind)
         if told.resource.kind == "Event":
             if told.what != "DELETED":
                 notices = read_events(dump)
@@ -109,18 +111,20 @@ class Pending:
             named = {key: about.get(key) for key in ("name", "namespace", "uid", "resourceVersion")}
             self.bad.append({**one, "raw": json.dumps({"kind": told.resource.kind, "metadata": named}, default=str)})
 
-    def store(self, workspace: Workspace, actor: str | None, quiet: bool = False) -> FileReport | None:
+    def store(self, workspace: Workspace, actor: str | None, whole: bool = False) -> FileReport | None:
         """Append what waits as one batch; None where nothing does. What was stored waits no longer.
+
+        How far was heard is kept of the kinds that have something in the batch, so that both are stored or neither.
 
         Parameters
         ----------
-        quiet : how far was heard is worth a batch of its own
+        whole : keep it of every kind, also where nothing else waits
 
         Raises
         ------
         StoreBusy : somebody else writes for too long; everything still waits
         """
-        if not self.count and not self.scopes and not self.gaps and not (quiet and self.moved):
+        if not self.count and not self.scopes and not self.gaps and not (whole and self.moved):
             return None
         name = f"kubernetes://{self.cluster}"
         with open_writer(workspace) as writer:
@@ -132,10 +136,12 @@ class Pending:
             ids = [one.get("snapshot_id") or one.get("event_id") or one["raw"] for one in
                    (*self.rows, *self.notices.events, *self.bad)]  # fmt: skip
             gaps = [gap.as_dict() for gap in self.gaps]
-            heard = {kind: position.as_text() for kind, position in self.positions.items()}
+            heard = {kind: position.as_text() for kind, position in self.positions.items()
+                     if whole or kind in self.changed}  # fmt: skip
             digest = hashlib.sha256(json.dumps([ids, gaps, heard, sorted(map(str, self.scopes))]).encode())
             details = {"live": True, "cluster": f"{self.cluster} ({self.cluster_from})", "gaps": gaps,
-                       "unchanged": self.unchanged, "notices_known_already": known, "watch": heard}  # fmt: skip
+                       "unchanged": self.unchanged, "notices_known_already": known,
+                       "watch" if whole else "heard": heard}  # fmt: skip
             with writer.batch(
                 kind="ingest", format="kubernetes", source_file=name, source_hash=digest.hexdigest(), actor=actor,
                 details={key: value for key, value in details.items() if value},
@@ -146,7 +152,8 @@ class Pending:
             batch_id=batch.id,
         )  # fmt: skip
         self.rows, self.bad, self.scopes, self.gaps, self.unchanged = [], [], {}, [], 0
-        self.touched, self.moved = {}, False
+        self.touched, self.changed = {}, set()
+        self.moved = self.moved and not whole
         self.notices.events = []
         return report
 
@@ -224,7 +231,7 @@ def observe_cluster(
     if kept:
         until = f"{max(one.heard for one in kept.values()):%Y-%m-%d %H:%M:%S} UTC"
         tell(FileReport(f"kubernetes://{name}", "kubernetes", UNCHANGED, f"the watch goes on from {until}"))
-    _store(pending, workspace, actor, tell)
+    _store(pending, workspace, actor, tell, whole=follow)
     if follow:
         said: queue.Queue[Told] = queue.Queue(BATCH_OBJECTS * 2)
         for resource, position in positions.items():
@@ -240,8 +247,8 @@ def _name(place: Cluster) -> tuple[str, str]:
         raise SourceRefused(f"The cluster cannot be reached: {error}") from error
 
 
-def _store(pending: Pending, workspace: Workspace, actor: str | None, tell: Tell, quiet: bool = False) -> None:
-    if (report := pending.store(workspace, actor, quiet)) is not None:
+def _store(pending: Pending, workspace: Workspace, actor: str | None, tell: Tell, whole: bool = False) -> None:
+    if (report := pending.store(workspace, actor, whole)) is not None:
         tell(report)
 
 
@@ -264,14 +271,15 @@ def _collect(
                 break
         if time.monotonic() >= due or pending.count >= BATCH_OBJECTS:
             try:
-                _store(pending, workspace, actor, tell, quiet=time.monotonic() >= keep)
-                keep = time.monotonic() + KEEP_SECONDS if not pending.moved else keep
+                whole = time.monotonic() >= keep
+                _store(pending, workspace, actor, tell, whole)
+                keep = time.monotonic() + KEEP_SECONDS if whole else keep
             except StoreBusy as error:
                 tell(
                     FileReport(f"kubernetes://{pending.cluster}", "kubernetes", REFUSED, f"{error} It is tried again.")
                 )
             due = time.monotonic() + batch_seconds
-    _store(pending, workspace, actor, tell, quiet=True)
+    _store(pending, workspace, actor, tell, whole=True)
 
 
 def _kept(workspace: Workspace, cluster: str) -> tuple[dict[str, Position], dict[tuple[str, str, str], str]]:
@@ -281,15 +289,19 @@ def _kept(workspace: Workspace, cluster: str) -> tuple[dict[str, Position], dict
     """
     kinds = {kind_of(resource.kind): resource.kind for resource in RESOURCES if resource.kind != "Node"}
     with open_reader(workspace) as reader:
-        row = reader.connection.execute(
-            "SELECT json_extract(details, '$.watch') FROM ledger WHERE kind = 'ingest' AND source_file = ? "
-            "AND json_exists(details, '$.watch') ORDER BY entry DESC LIMIT 1", [f"kubernetes://{cluster}"]
-        ).fetchone()  # fmt: skip
-        if row is None:
+        kept = reader.connection.execute(
+            """WITH mine AS (SELECT entry, json_extract(details, '$.watch') AS whole,
+                   json_extract(details, '$.heard') AS heard FROM ledger WHERE kind = 'ingest' AND source_file = ?)
+               SELECT coalesce(whole, heard) FROM mine
+               WHERE entry >= (SELECT max(entry) FROM mine WHERE whole IS NOT NULL) 
+                   AND coalesce(whole, heard) IS NOT NULL ORDER BY entry""",
+            [f"kubernetes://{cluster}"],
+        ).fetchall()
+        if not kept:
             return {}, {}
         there = reader.connection.execute(
             "SELECT kind, coalesce(namespace, ''), resource_name, resource_id FROM live_run "
             "WHERE next_from IS NULL AND presence = 'present' AND cluster = ?", [cluster]
         ).fetchall()  # fmt: skip
-    positions = {kind: Position.from_text(kept) for kind, kept in json.loads(row[0]).items()}
+    positions = {kind: Position.from_text(text) for (one,) in kept for kind, text in json.loads(one).items()}
     return positions, {(kinds[kind], space, name): uid for kind, space, name, uid in there if kind in kinds}

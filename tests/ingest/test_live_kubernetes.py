@@ -13,7 +13,9 @@ import pytest
 from tests_ingest import ask
 
 from finops_kit.errors import SourceRefused, UsageError
+from finops_kit.ingest import live_watch
 from finops_kit.ingest.live_kubernetes import Pending, observe_cluster
+from finops_kit.sources.kubernetes_live import RESOURCES, Away, Expired
 from finops_kit.store import open_writer
 from finops_kit.store.derive import rederive_batch
 
@@ -291,6 +293,46 @@ def test_a_watch_that_starts_again_goes_on_where_what_is_stored_ends(api, store,
     ((said,),) = ask(store, GAPS)
     assert [gap["reason"].partition(",")[0] for gap in json.loads(said)] == ["the cluster was set back: nobody watched"]
     assert [row[0] for row in _states(store, "web")] == ["carried", "carried", "carried", "gap", "carried", "gap"]
+
+
+class Scripted:
+    """A cluster that answers one thing after the other, and then nothing."""
+
+    def __init__(self, stop, *answers):
+        self.answers, self.asked, self.stop = list(answers), [], stop
+
+    def _next(self, what):
+        self.asked.append(what)
+        if not self.answers:
+            self.stop.set()
+            raise Away
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def list_all(self, resource):
+        return self._next("list")
+
+    def watch(self, resource, version):
+        yield from self._next(version)
+
+
+def test_what_is_due_is_listed_anew_and_only_what_nobody_heard_is_a_gap(monkeypatch):
+    monkeypatch.setattr(live_watch, "AGAIN_SECONDS", 0.001), monkeypatch.setattr(live_watch, "PAUSE_SECONDS", 0)
+    stop, said, clock = threading.Event(), queue.Queue(), live_watch.Clock()
+    long_ago = clock() - timedelta(days=1)
+    start = live_watch.Position("7", clock(), long_ago)
+    answers = [("ADDED", _pod("a", 8))], ([], "20"), Away(), [], Expired("410 Gone"), Away(), ([], "30")
+    cluster = Scripted(stop, *answers)
+    live_watch.Watcher(cluster, RESOURCES[-3], start, said, stop, clock, 3600.0, resumed=True).run()
+    # it goes on from where it was, is listed as that is a day ago, goes on over a lost connection, and is forgotten
+    assert cluster.asked == ["7", "list", "20", "20", "20", "list", "list", "30"]
+    told = [said.get() for _ in range(said.qsize())]
+    assert [one.what for one in told] == ["ADDED", "BOOKMARK", "LIST", "BOOKMARK", "LIST"]
+    assert [one.position.version for one in told] == ["8", "8", "20", "20", "30"]
+    assert [one.gap for one in told[:4]] == [None] * 4
+    assert told[4].gap.heard == told[3].at and told[4].gap.reason.startswith("410 Gone: the cluster no longer knew")
 
 
 def test_what_may_not_be_read_is_told_and_the_rest_is_stored(api, store):
