@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "ingest", "observe", "quarantine", "status")),
     ("Read", ("report", "serve", "lab", "sql")),
     ("Prove and hand on", ("trace", "diff", "close", "verify", "ledger", "export")),
-    ("Keep safe", ("backup", "restore", "retention")),
+    ("Keep safe", ("backup", "restore", "retention", "compact")),
 )
 #: command -> module, where it is not the command's own name
 MODULES = {"sql": "query"}

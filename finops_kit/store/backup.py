@@ -23,6 +23,7 @@ from typing import Any
 from finops_kit.errors import StoreError, StoreMissing, UsageError, VerificationFailed, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store.configuration import named_catalogue, read_settings
+from finops_kit.store.expire import EXPIRE
 from finops_kit.store.footers import extremes
 from finops_kit.store.lock import writer_lock
 from finops_kit.store.relocate import to_postgres, to_sqlite
@@ -93,7 +94,7 @@ def backup(workspace: Workspace, folder: Path, *, link: bool = False, progress: 
                 to_sqlite(database, partial)
         else:
             _copy_catalogue(workspace.catalogue, partial)
-        listed = _listed_files(partial)
+        listed = _listed_files(partial, workspace.data)
         copied = _copy_files(workspace.data, target.data, listed, link, tell)
         _put_catalogue(partial, target)
         _put_settings(workspace, target)
@@ -153,7 +154,7 @@ def restore(
             _copy_catalogue(source.catalogue, partial)
             if version is not None:
                 _cut(partial, version)
-            listed = _listed_files(partial)
+            listed = _listed_files(partial, source.data)
             copied = _copy_files(source.data, workspace.data, listed, False, tell)
             if database:
                 to_postgres(partial, database)
@@ -199,16 +200,14 @@ def _put_catalogue(partial: Path, target: Workspace) -> None:
     partial.replace(target.catalogue)
 
 
-def _listed_files(catalogue: Path) -> dict[str, int]:
-    """Every data file that a catalogue knows, and its size."""
+def _listed_files(catalogue: Path, data: Path) -> dict[str, int]:
+    """Every data file that a catalogue knows, and its size; of what no newer version reads, what has not expired."""
     with closing(sqlite3.connect(catalogue)) as known:
-        return dict(
-            known.execute(
-                "SELECT s.path || t.path || f.path, f.file_size_bytes FROM ducklake_data_file f "
-                "JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id) "
-                "WHERE f.end_snapshot IS NULL"  # what expired is no longer there
-            ).fetchall()
-        )
+        listed = known.execute(
+            "SELECT s.path || t.path || f.path, f.file_size_bytes, f.end_snapshot FROM ducklake_data_file f "
+            "JOIN ducklake_table t USING (table_id) JOIN ducklake_schema s USING (schema_id)"
+        ).fetchall()
+    return {name: size for name, size, ended in listed if ended is None or (data / name).is_file()}
 
 
 def _copy_files(source: Path, target: Path, listed: dict[str, int], link: bool, tell: Tell) -> int:
@@ -256,13 +255,19 @@ def _cut(catalogue: Path, version: int) -> None:
         newest = known.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0]
         if not known.execute("SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", [version]).fetchone():
             raise VersionUnknown(f"The backup has no version {version}; its newest is {newest}.")
-        if known.execute("SELECT 1 FROM ducklake_data_file WHERE end_snapshot > ?", [version]).fetchone():
+        if known.execute(
+            "SELECT 1 FROM ducklake_data_file f JOIN ducklake_snapshot_changes c ON c.snapshot_id = f.end_snapshot "
+            "WHERE f.end_snapshot > ? AND c.commit_message LIKE ?",
+            [version, f"{EXPIRE} b%"],
+        ).fetchone():
             raise VersionUnknown(
                 f"Of version {version} data has expired since, by a recorded act: the store cannot be what it was. "
                 "Restore the newest version, or a backup that was made before."
             )
         for table in ("snapshot", "snapshot_changes"):
             known.execute(f"DELETE FROM ducklake_{table} WHERE snapshot_id > ?", [version])
+        # what was merged later is read again
+        known.execute("UPDATE ducklake_data_file SET end_snapshot = NULL WHERE end_snapshot > ?", [version])
         for table in ("schema", "table", "column", "data_file", "schema_versions"):
             known.execute(f"DELETE FROM ducklake_{table} WHERE begin_snapshot > ?", [version])
         known.execute(

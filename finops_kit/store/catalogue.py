@@ -15,6 +15,7 @@ from datetime import timedelta
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.store.compact import COMPACT, versions_of
 from finops_kit.store.expire import EXPIRE
 from finops_kit.store.finding import Finding
 from finops_kit.store.footers import Catalogue, Row, check_footers, commit_extra
@@ -235,7 +236,7 @@ def _files(known: Catalogue) -> Iterator[Finding]:
         for entry in known.entries
         for file in json.loads(entry["data_files"] or "[]")
     }
-    expired = _expired(known)
+    ended = _ended(known)
     entry_version = {known.committed.get(entry["entry_hash"]) for entry in known.entries}
     next_row: dict[int, int] = defaultdict(int)
     for file in known.files:
@@ -247,7 +248,7 @@ def _files(known: Catalogue) -> Iterator[Finding]:
                 yield Finding("catalogue", where, "the version of a ledger entry", f"version {started}")
         elif (version := version_of.get(name)) is not None and version != started:
             yield Finding("catalogue", where, f"known since version {version}", f"since {started}")
-        if file["end_snapshot"] != (until := expired.get(name)):
+        if file["end_snapshot"] != (until := ended.get(name)):
             said = f"ended at version {until}, as a ledger entry says" if until else "a file that never ends"
             yield Finding("catalogue", where, said, f"ended at version {file['end_snapshot']}")
         if file["row_id_start"] != next_row[file["table_id"]]:
@@ -265,17 +266,16 @@ def _files(known: Catalogue) -> Iterator[Finding]:
         yield from _table_totals(known)
 
 
-def _expired(known: Catalogue) -> dict[str, int]:
-    """Each file that expired, by a ledger entry at whatever version, and the version of that entry."""
-    acts = {act["by"] for act in known.expired}
-    versions = {
-        int(str(change["commit_message"]).rpartition(" b")[2].partition("-")[0]): change["snapshot_id"]
-        for change in known.rows("snapshot_changes", f"commit_message LIKE '{EXPIRE} b%'")
+def _ended(known: Catalogue) -> dict[str, int]:
+    """Each file that was merged or expired, by a ledger entry at whatever version, and the version of that entry."""
+    connection = known.reader.connection
+    expiries, merged = versions_of(connection, EXPIRE), versions_of(connection, COMPACT)
+    ended = {
+        file["path"]: expiries[act["by"]] for act in known.expired if act["by"] in expiries for file in act["files"]
     }
-    missing = acts - versions.keys()
-    return {
-        file["path"]: versions[act["by"]] for act in known.expired if act["by"] not in missing for file in act["files"]
-    }
+    ended |= {name: merged[record["by"]] for record in known.merged if record["by"] in merged
+              for name in record["replaces"]}  # fmt: skip
+    return ended
 
 
 def _table_totals(known: Catalogue) -> Iterator[Finding]:

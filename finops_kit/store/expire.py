@@ -25,6 +25,7 @@ import duckdb
 from finops_kit.errors import UsageError, VerificationFailed
 from finops_kit.fields import REFERENCE_TABLES
 from finops_kit.settings import Workspace
+from finops_kit.store.compact import COMPACT, merges
 from finops_kit.store.configuration import StoreSettings
 from finops_kit.store.lake import LAKE
 
@@ -102,6 +103,8 @@ def plan_expiry(
     gone = {(act["batch_id"], act["table"]) for act in expired_batches(entries)}
     plan = Expiry(retention_class, before)
     for entry in entries:
+        if entry["kind"] == COMPACT:
+            continue  # what was merged expires with the batches that it came from
         day = entry["recorded_at"].astimezone(UTC).date()
         files = defaultdict(list)
         for file in json.loads(entry["data_files"] or "[]"):
@@ -118,7 +121,28 @@ def plan_expiry(
             plan.batches.append({"batch_id": entry["batch_id"], "entry": entry["entry"], "table": table,
                                  "recorded_on": day.isoformat(), "kept_until": until.isoformat(),
                                  "files": own})  # fmt: skip
+    _with_merged(plan, entries)
     return plan
+
+
+def _with_merged(plan: Expiry, entries: Sequence[Row]) -> None:
+    """Merged files go with their batches, and only with all of them: a batch that is kept keeps those beside it."""
+    proved = {file["path"]: file for entry in entries for file in json.loads(entry["data_files"] or "[]")}
+    records = merges(entries)
+    going = {(batch["table"], batch["batch_id"]): batch for batch in plan.batches}
+    for record in reversed(records):  # the newest merge of a batch holds all that earlier ones do
+        own = [(record["table"], batch) for batch in record["batches"]]
+        if not all(key in going for key in own):
+            for key in own:
+                if going.pop(key, None):
+                    plan.held.append({"batch_id": key[1], "table": key[0], "hold": "one file with what is kept"})
+    for record in records:
+        keys = [(record["table"], batch) for batch in record["batches"]]
+        if keys[0] in going:
+            going[keys[0]]["files"] += [
+                {key: proved[name][key] for key in ("path", "bytes", "sha256")} for name in record["files"]
+            ]
+    plan.batches = list(going.values())
 
 
 def expire(
@@ -231,25 +255,33 @@ def acts_of(expired: Sequence[Row]) -> list[Row]:
 
 
 def expired_files(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, int]:
-    """Tables of which files expired after a version, each with the version from which on they are read without them."""
+    """Tables of which files expired after a version, each with the version from which on they are read without them.
+
+    A file that was merged into another is still there; only where that one expired are both gone.
+    """
     catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
     rows = connection.execute(
         f"SELECT t.table_name, max(f.end_snapshot) FROM {catalogue}_data_file f JOIN {catalogue}_table t "
-        f"USING (table_id) WHERE f.end_snapshot > ? AND f.begin_snapshot <= ? GROUP BY 1",
-        [version, version],
+        f"USING (table_id) JOIN {catalogue}_snapshot_changes c ON c.snapshot_id = f.end_snapshot "
+        f"WHERE f.end_snapshot > ? AND starts_with(c.commit_message, '{EXPIRE} b') GROUP BY 1",
+        [version],
     ).fetchall()
     return {str(table): int(until) for table, until in rows}
 
 
 def acts_since(reader: Reader) -> list[Row]:
-    """What expired of what a reader's version once had: read at the newest version, whatever the reader's own is."""
+    """What expired of what a reader's version once had, by acts at whatever version."""
+    return [act for act in expired_batches(newest_entries(reader, EXPIRE)) if act["entry"] <= reader.ledger_entries]
+
+
+def newest_entries(reader: Reader, kind: str) -> list[Row]:
+    """The ledger's entries of a kind, read at the newest version, whatever the reader's own is."""
     newest = f"(SELECT max(snapshot_id) FROM __ducklake_metadata_{LAKE}.ducklake_snapshot)"
     row = reader.connection.execute(f"SELECT {newest}").fetchone()
     at = f" AT (VERSION => {int(row[0])})" if row and reader.version != row[0] else ""
     source = f"{LAKE}.ledger{at}" if reader.source("ledger").startswith(LAKE) else reader.source("ledger")
     names = ("entry", "kind", "details", "actor", "recorded_at")
     found = reader.connection.execute(
-        f"SELECT {', '.join(names)} FROM {source} WHERE kind = '{EXPIRE}' ORDER BY entry"
+        f"SELECT {', '.join(names)} FROM {source} WHERE kind = ? ORDER BY entry", [kind]
     ).fetchall()
-    acts = expired_batches([dict(zip(names, row, strict=True)) for row in found])
-    return [act for act in acts if act["entry"] <= reader.ledger_entries]
+    return [dict(zip(names, row, strict=True)) for row in found]

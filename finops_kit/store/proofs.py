@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
+from finops_kit.store.compact import COMPACT, merges
 from finops_kit.store.expire import EXPIRE
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
@@ -71,7 +72,7 @@ def _duplicates(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 #: what an entry of some kinds may do besides inserting rows; the catalogue check holds it against what the entry says
-ALLOWED = {MIGRATE: ("tables_altered",), EXPIRE: ("tables_deleted_from",)}
+ALLOWED = {MIGRATE: ("tables_altered",), EXPIRE: ("tables_deleted_from",), COMPACT: ("tables_deleted_from",)}
 
 
 def history(reader: Reader, entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -141,11 +142,13 @@ def data_files(
                 findings.append(Finding("data file", where, "a file", "none, and no ledger entry says that it expired"))
         except OSError as error:
             findings.append(Finding("data file", where, "a file that can be read", error.strerror or str(error)))
-    findings += _catalogue_files(reader, proved, gone)
+    unlisted = gone.keys() | {name for record in merges(entries) for name in record["replaces"]}
+    findings += _catalogue_files(reader, proved, unlisted)
     return proved, total, findings
 
 
-def _catalogue_files(reader: Reader, proved: dict[str, Any], gone: dict[str, Any]) -> Iterator[Finding]:
+def _catalogue_files(reader: Reader, proved: dict[str, Any], unlisted: Set[str]) -> Iterator[Finding]:
+    """``unlisted``: what expired, or was merged into another file and is read at earlier versions alone."""
     root, listed = reader.workspace.data, set()
     absent = {table.name for table in lacking(reader.connection).tables}
     lists = " UNION ALL ".join(
@@ -163,7 +166,7 @@ def _catalogue_files(reader: Reader, proved: dict[str, Any], gone: dict[str, Any
             yield Finding("catalogue", f"{table}: {name}", "a ledger entry that proves it", "none")
         if deletes:
             yield Finding("catalogue", f"{table}: {name}", "no deleted rows", f"rows deleted by {Path(deletes).name}")
-    for name in sorted(proved.keys() - listed - gone.keys()):
+    for name in sorted(proved.keys() - listed - unlisted):
         yield Finding("catalogue", name, "listed at this version, as the ledger says", "not listed: its rows are gone")
 
 

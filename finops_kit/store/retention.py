@@ -19,6 +19,7 @@ from typing import Any
 
 from finops_kit.errors import UsageError
 from finops_kit.fields import TABLES
+from finops_kit.store.compact import COMPACT
 from finops_kit.store.configuration import StoreSettings
 from finops_kit.store.expire import STAYS
 from finops_kit.store.heads import ledger_entries
@@ -106,7 +107,8 @@ def retention_report(reader: Reader, today: date) -> list[Retained]:
     )
     for entry in ledger_entries(reader):
         day = entry["recorded_at"].astimezone(UTC).date()
-        files = [*json.loads(entry["data_files"]), {"table": "ledger", "bytes": 0}]
+        own = json.loads(entry["data_files"]) if entry["kind"] != COMPACT else []  # merged rows are of earlier batches
+        files = [*own, {"table": "ledger", "bytes": 0}]
         for file in files:
             line = found[(file["table"], day.year)]
             line["batches"].add(entry["batch_id"])

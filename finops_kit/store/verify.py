@@ -19,6 +19,7 @@ import duckdb
 from finops_kit.errors import StoreError, StoreMissing, VersionUnknown
 from finops_kit.settings import Workspace
 from finops_kit.store.catalogue import check_catalogue
+from finops_kit.store.compact import check_merges
 from finops_kit.store.expire import acts_of, acts_since
 from finops_kit.store.finding import Finding
 from finops_kit.store.heads import check_heads, heads_folder, read_heads
@@ -146,6 +147,7 @@ def verify(
             tell("counting rows and adding up")
             report.rows, count_findings = counts(reader, entries, expired)
             report.findings += count_findings
+            report.findings += check_merges(reader, entries, expired)
         except duckdb.Error as error:
             report.findings.append(_unreadable(error))
         report.orphans = orphans(reader)

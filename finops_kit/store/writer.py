@@ -47,6 +47,7 @@ class Batch:
         self._header = header
         self._started = datetime.now(UTC)
         self._touched: dict[str, set[Path]] = {}
+        self._inserted: set[str] = set()
         source_hash = header.get("source_hash") or ""
         self.entry = entry
         self.id = f"b{entry:06d}-{source_hash[:8] or self._started.strftime('%H%M%S%f')[:8]}"
@@ -85,8 +86,8 @@ class Batch:
         """
         if table not in TABLES or table == LEDGER:
             raise UsageError(f"A batch cannot append to {table!r}.")
-        if table not in self._touched:
-            self._touched[table] = self._writer.files_of(table)
+        self._touch(table)
+        self._inserted.add(table)
         statement = f"INSERT INTO {LAKE}.{table} BY NAME SELECT *, '{self.id}' AS batch_id FROM ({select_sql})"
         row = self._writer.connection.execute(statement, params or []).fetchone()
         count = int(row[0]) if row else 0
@@ -105,6 +106,17 @@ class Batch:
         finally:
             self._writer.connection.unregister(name)
 
+    def insert_again(self, table: str, source: str) -> list[Path]:
+        """Append rows as they are, each with the batch that it came with; the files written. For compaction alone."""
+        self._touch(table)
+        before = self._writer.files_of(table)
+        self._writer.connection.execute(f"INSERT INTO {LAKE}.{table} BY NAME FROM {source}")
+        return sorted(self._writer.files_of(table) - before)
+
+    def _touch(self, table: str) -> None:
+        if table not in self._touched:
+            self._touched[table] = self._writer.files_of(table)
+
     def _new_files(self) -> list[tuple[str, Path]]:
         return [
             (table, path)
@@ -120,13 +132,13 @@ class Batch:
                 f"{self.rows_stored} stored + {self.rows_quarantined} quarantined = "
                 f"{self.rows_stored + self.rows_quarantined}. Nothing was stored."
             )
-        if OBSERVED_TABLES & self._touched.keys():
+        if OBSERVED_TABLES & self._inserted:
             derive_batch(self)
         root = self._writer.workspace.data
         files = [
             {"table": table, "path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size,
              "sha256": file_hash(path)}
-            for table, path in self._new_files()
+            for table, path in self._new_files() if table != LEDGER
         ]  # fmt: skip
         recorded_at = self._known_time(head)
         entry: dict[str, Any] = {
