@@ -46,28 +46,38 @@ REFUSALS_SHOWN = 20
 @click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
 @click.option("--mapping", metavar="FILE", help="A YAML file that says what the columns mean.")
 @click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
+@click.option("--newest", is_flag=True, help="Take a bill as the newest of its periods even where it looks older.")
 @click.option("--follow", "watching", is_flag=True, help="Watch folders and take in what comes, until stopped.")
 @click.option("--interval", type=float, default=5.0, show_default=True, metavar="SECONDS",
               help="With --follow: the time between two looks.")  # fmt: skip
 def command(
     setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
-    watching: bool, interval: float,
+    newest: bool, watching: bool, interval: float,
 ) -> int:  # fmt: skip
     """Take bills, inventories and business figures into the store.
 
     Each file is one batch: stored whole with its ledger entry, or refused with a sentence and the store as it
     was. Rows that cannot be stored go to quarantine with their reason. A file seen before adds nothing. A newer
-    delivery of a billing period becomes the current one; the older stays.
+    delivery of a billing period becomes the current one; the older stays. A draft that comes after its final
+    bill, or less of a month after more of it, is stored and never counts; --newest takes it all the same.
     """
     from finops_kit.cli.progress import Progress
     from finops_kit.ingest import ingest_paths
 
     _check_format(format_name)
+    if watching and newest:
+        raise click.UsageError("--newest takes files that are named; --follow takes what comes. Give one of them.")
     if watching:
         return _follow(setting, paths, format_name, mapping, actor, interval)
     with Progress("", setting) as tell:
         report = ingest_paths(
-            setting.workspace, list(paths), format=format_name, mapping=mapping, actor=actor, progress=tell
+            setting.workspace,
+            list(paths),
+            format=format_name,
+            mapping=mapping,
+            actor=actor,
+            newest=newest,
+            progress=tell,
         )
     return conclude(setting, report)
 

@@ -125,7 +125,7 @@ DELIVERY = Table(
         Field("billing_account_id", TEXT, "BillingAccountId; empty for data that is no bill."),
         Field("period_start", TIME, "BillingPeriodStart; null for data that has no period.", "UTC"),
         Field("dataset", TEXT, "charge, or the reference table it fills."),
-        Field("mode", TEXT, "replace: newest is current; append: adds to the current delivery."),
+        Field("mode", TEXT, "replace: newest is current; append: adds to the current one; see docs/deliveries.md."),
         Field("rows", COUNT, "Rows of this delivery."),
         Field("billed_cost", TEXT, "Sum of BilledCost per currency, JSON of decimals as text."),
         BATCH,

@@ -9,7 +9,8 @@ would show half of its cost. So parts wait until the report is whole, and then b
 
 Modes of a delivery: ``replace`` and ``append`` count at once; ``replace-part`` and ``append-part`` wait;
 ``append-whole`` says that the parts before it, of its account and period, are whole. Nothing is updated when they
-become current.
+become current. ``replace-late`` and ``append-late`` are of a bill that is older than the one that counts (see
+:mod:`.late`), and never count themselves.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Delivery:
     adds : the rows add to what was delivered without them
     lacks : the parts that have to come before it counts, where they are known
     broken : a part that came before it in the same command was refused
+    newest : it counts even where it looks older than what is there
+    batches : what the command has stored of the report so far
+    late : what came late, and why
     """
 
     waits: bool = False
@@ -65,6 +69,9 @@ class Delivery:
     adds: bool = False
     lacks: set[int] = field(default_factory=set)
     broken: bool = False
+    newest: bool = False
+    batches: list[str] = field(default_factory=list)
+    late: dict[Pair, str] = field(default_factory=dict)
 
     def mode(self, account: str, period: Any) -> str:
         """The mode in which the file delivers an account and period."""
@@ -76,6 +83,10 @@ class Delivery:
         if (account, period) in self.held:
             return "append-whole"
         return "replace" if first else "append"
+
+    def judged(self, mode: str) -> bool:
+        """Whether a delivery of this mode is held against the one that counts, which may be newer."""
+        return not self.newest and mode in ("replace", "append-whole")
 
     def made_whole(self, covered: Iterable[Pair]) -> list[Pair]:
         """The accounts and periods that become whole with this file although it has no row of them."""
@@ -89,6 +100,7 @@ def take_from(delivery: Delivery, writer: Writer, batch_id: str) -> None:
     ).fetchall()
     delivery.delivered |= {(account, period) for account, period, _ in found}
     delivery.held |= {(account, period) for account, period, mode in found if mode.endswith("-part")}
+    delivery.batches.append(batch_id)
 
 
 def moved_accounts(
@@ -151,6 +163,10 @@ class AlonePart(Delivery):
             return "append-part" if waiting else "replace-part"
         self.held |= {pair for pair, other in self._told.items() if other.waiting and pair != (account, period)}
         return "append-whole"
+
+    def judged(self, mode: str) -> bool:
+        """Whether it is held against the one that counts: not where it only completes parts that came before."""
+        return super().judged(mode) and mode == "replace"
 
     def wants(self, batch_id: str) -> bool:
         """Whether a delivery that waits lacks this part, although its content was stored with an earlier one."""

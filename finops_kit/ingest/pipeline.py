@@ -13,6 +13,7 @@ import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
 from finops_kit.ingest.deliveries import AlonePart, Delivery, take_from
+from finops_kit.ingest.late import came_late
 from finops_kit.ingest.locations import Located, group_reports, locate, report_name
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.recognise import Opened, open_source
@@ -37,6 +38,7 @@ def ingest_paths(
     actor: str | None = None,
     progress: Progress | None = None,
     replaying: tuple[str, dict[str, Any]] | None = None,
+    newest: bool = False,
     tell: Callable[[FileReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> IngestReport:
@@ -47,6 +49,7 @@ def ingest_paths(
     paths : files, or directories that are walked; or what was located before
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
     replaying : the name and the details of rows that are brought again; they add to the delivery that lacked them
+    newest : take a bill as the newest of its periods even where it is older than the one that counts; see :mod:`.late`
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
@@ -84,7 +87,7 @@ def ingest_paths(
         for group in group_reports([one for _, files, _ in found for one in files]):
             if should_stop is not None and should_stop():
                 break
-            ingested = _ingest_group(writer, group, said or format, actor, progress, replaying)
+            ingested = _ingest_group(writer, group, said or format, actor, progress, replaying, newest)
             for one, outcome in zip(group, ingested, strict=True):
                 done[id(one)] = outcome
                 if tell is not None:
@@ -119,10 +122,12 @@ def _ingest_group(
     actor: str | None,
     progress: Progress | None,
     replaying: tuple[str, dict[str, Any]] | None,
+    newest: bool,
 ) -> Iterator[FileReport]:
     group, alone = Delivery(adds=bool(replaying)), len(located) == 1
     if alone and not replaying and not located[0].report and (part := report_name(located[0])):
         group = AlonePart(writer, *part)
+    group.newest = newest
     stored = [] if alone else _stored_before(writer, located, format)
     last = max((i for i, batch_id in enumerate(stored) if batch_id is None), default=0)
     for batch_id in stored:
@@ -147,6 +152,8 @@ def _ingest_group(
                         seen = None  # rules that were taken back may come again
                     if seen and isinstance(group, AlonePart) and group.wants(seen["batch_id"]):
                         seen = None  # the delivery that waits lacks it
+                    if seen and newest and came_late(writer, seen["batch_id"]):
+                        seen = None  # it shall count now
                     if seen:
                         one = _unchanged(one, seen)
                     else:

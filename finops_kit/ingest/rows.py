@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
 from finops_kit.ingest.deliveries import Delivery, moved_accounts
+from finops_kit.ingest.late import LATE, late_periods
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
@@ -92,7 +93,9 @@ def _append(
         lacking = ", ".join(map(str, sorted(mode.lacks)))
         note_of_parts = f"counts once part {lacking} of its report has come" if lacking else ""
         note_of_parts = "waits for the part that was refused" if mode.broken else note_of_parts
-    note = "; ".join(part for part in (note, plan.remark, note_of_parts) if part)
+    why = next(iter(mode.late.values()), "")
+    note_of_late = f"does not count: it brings {why} (--newest takes it all the same)" if why else ""
+    note = "; ".join(part for part in (note, plan.remark, note_of_parts, note_of_late) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
         dict(batch.control_totals), batch.id,
@@ -182,7 +185,8 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
     for pair in mode.made_whole(periods):
         periods[pair] = [0, {}]
         modes.append("append-whole")
-    if not (mode.waits or mode.adds or mode.held or plan.appends or scan.source.name == "stdin"):
+    modes = _mark_late(writer, batch, plan, mode, list(periods), modes)
+    if not (mode.late or mode.waits or mode.adds or mode.held or plan.appends or scan.source.name == "stdin"):
         for pair in moved_accounts(writer, batch.id, scan.source.name, plan.dataset, list(periods)):
             periods[pair] = [0, {}]
             modes.append("replace")
@@ -195,6 +199,21 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         "rows": [count for count, _ in periods.values()],
         "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
     }))  # fmt: skip
+
+
+def _mark_late(
+    writer: Writer, batch: Batch, plan: Plan, mode: Mode, pairs: list[tuple[str, Any]], modes: list[str]
+) -> list[str]:
+    """The modes, marked where the bill is older than the one that counts; the ledger keeps why."""
+    mode.batches.append(batch.id)
+    judged = [pair for pair, one in zip(pairs, modes, strict=True) if mode.judged(one)]
+    if mode.adds or plan.appends or not judged:
+        return modes
+    mode.late = late_periods(writer, plan.dataset, plan.source_system, mode.batches, judged)
+    if mode.late:
+        batch.details["late"] = {f"{account} {period:%Y-%m-%d}": why for (account, period), why in mode.late.items()}
+    marked = zip(pairs, modes, strict=True)
+    return [one.removesuffix("-whole") + LATE if pair in mode.late else one for pair, one in marked]
 
 
 def _check_control(batch: Batch, scan: Scan, plan: Plan, held: _Held, checked: dict[str, Decimal]) -> None:

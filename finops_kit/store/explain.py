@@ -13,7 +13,8 @@ import duckdb
 _DELIVERIES = """
     SELECT d.dataset, d.source_system, d.billing_account_id, d.period_start, d.mode, d.rows, d.batch_id, l.entry,
         l.source_file, l.recorded_at, c.batch_id IS NOT NULL AS current,
-        json_extract_string(l.details, '$.replays.batch_id') AS replays
+        json_extract_string(l.details, '$.replays.batch_id') AS replays,
+        json_extract(l.details, '$.late')::MAP(VARCHAR, VARCHAR) AS late
     FROM delivery d JOIN ledger l ON l.batch_id = d.batch_id
     LEFT JOIN current_delivery c ON c.batch_id = d.batch_id AND c.dataset = d.dataset
         AND c.source_system = d.source_system AND c.billing_account_id = d.billing_account_id
@@ -29,7 +30,7 @@ class DeliveryStatus:
 
     Attributes
     ----------
-    current, older, waiting : the files, oldest first
+    current, older, waiting, late : the files, oldest first; late ones came after a newer delivery and never count
     why : one or two sentences
     """
 
@@ -40,6 +41,7 @@ class DeliveryStatus:
     current: list[str] = field(default_factory=list)
     older: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     rows: int = 0
     why: str = ""
 
@@ -64,8 +66,14 @@ def _explain(key: tuple[Any, ...], told: list[dict[str, Any]]) -> DeliveryStatus
     current = [one for one in told if one["current"]]
     newest = max((one["entry"] for one in current), default=0)
     rest = [one for one in told if not one["current"]]
-    waiting = [one for one in rest if one["mode"].endswith("-part") and one["entry"] > newest]
-    older = [one for one in rest if one not in waiting]
+    late, waiting = [], []
+    for one in rest:
+        if one["mode"].endswith("-part") and one["entry"] > newest:
+            waiting.append(one)
+        elif one["mode"].endswith("-late"):  # with it the parts of its report before it
+            late += [*waiting, one]
+            waiting = []
+    older = [one for one in rest if one not in waiting and one not in late]
     dataset, source, account, period = key
     return DeliveryStatus(
         dataset,
@@ -75,13 +83,18 @@ def _explain(key: tuple[Any, ...], told: list[dict[str, Any]]) -> DeliveryStatus
         current=[one["source_file"] for one in current if one["rows"]],
         older=[one["source_file"] for one in older],
         waiting=[one["source_file"] for one in waiting],
+        late=[one["source_file"] for one in late],
         rows=sum(one["rows"] for one in current),
-        why=" ".join(_sentences(dataset, current, older, waiting)),
+        why=" ".join(_sentences(dataset, current, older, waiting, late)),
     )
 
 
 def _sentences(
-    dataset: str, current: list[dict[str, Any]], older: list[dict[str, Any]], waiting: list[dict[str, Any]]
+    dataset: str,
+    current: list[dict[str, Any]],
+    older: list[dict[str, Any]],
+    waiting: list[dict[str, Any]],
+    late: list[dict[str, Any]],
 ) -> list[str]:
     out = []
     brought = [one for one in current if one["replays"]]
@@ -104,6 +117,10 @@ def _sentences(
     if waiting:
         came = ", ".join(_name(one) for one in waiting)
         out.append(f"{came} wait{'s' if len(waiting) == 1 else ''} for the other parts of the report.")
+    for one in late:
+        if one["mode"].endswith("-late"):
+            key = f"{one['billing_account_id']} {one['period_start']:%Y-%m-%d}"
+            out.append(f"{_name(one)} does not count: it brings {(one['late'] or {}).get(key, 'an older bill')}.")
     if dataset == "charge_amortized":
         out.append("Amortised costs are kept beside the actual ones and never added to them.")
     return out

@@ -25,7 +25,8 @@ HELD = """
         WHERE l.rows_quarantined > 0 GROUP BY l.batch_id
     ), replaced AS (
         SELECT d.batch_id FROM delivery d LEFT JOIN current_delivery c ON c.batch_id = d.batch_id
-        GROUP BY d.batch_id HAVING count(c.batch_id) = 0 AND bool_and(d.mode IN ('replace', 'append'))
+        GROUP BY d.batch_id HAVING count(c.batch_id) = 0
+            AND bool_and(d.mode IN ('replace', 'append', 'replace-late', 'append-late'))
     )
     SELECT q.batch_id, q.source_file, q.source_row, q.column_name, q.reason, q.raw, l.recorded_at, l.format,
         l.source_hash, coalesce(min(r.replayed_by), min(a.replayed_by)) AS replayed_by,

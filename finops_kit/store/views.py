@@ -20,16 +20,16 @@ from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lake import LAKE
 from finops_kit.store.migrate import PAST
 
-#: parts of a report wait until a later one says that it is whole
-_CURRENT_DELIVERY = f"""
+#: parts of a report wait until a later one says that it is whole; what came late never counts
+CURRENT_DELIVERY = f"""
     SELECT batch_id, source_system, billing_account_id, period_start, dataset
     FROM (
         SELECT *, max(CASE WHEN counts AND mode IN ('replace', 'replace-part') THEN entry END) OVER (
             PARTITION BY dataset, source_system, billing_account_id, period_start) AS newest
         FROM (
-            SELECT d.*, l.entry, d.mode NOT LIKE '%-part' OR l.entry < max(
+            SELECT d.*, l.entry, d.mode NOT LIKE '%-late' AND (d.mode NOT LIKE '%-part' OR l.entry < max(
                 CASE WHEN d.mode = 'append-whole' THEN l.entry ELSE 0 END) OVER (
-                PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start) AS counts
+                PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start)) AS counts
             FROM {LAKE}.delivery d JOIN {LAKE}.ledger l USING (batch_id)
         )
     )
@@ -51,7 +51,7 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
     amortised : the version holds amortised costs, which say what the use of a commitment costs
     """
     charge = CHARGE_WITH_AMORTISED if amortised else current_sql("charge")
-    views = {"current_delivery": _CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
+    views = {"current_delivery": CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
     views |= {name: current_sql(name) for name in APART}
     for table in REFERENCE_TABLES:
         views[table.name] = (

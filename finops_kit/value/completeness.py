@@ -89,6 +89,7 @@ def as_delivered(deliveries: Table) -> Table:
     later = ibis.window(
         group_by=["source_system", "billing_account_id", "period_start"], order_by="entry", following=(1, None)
     )
+    deliveries = deliveries.filter(~deliveries["mode"].endswith("-late"))  # those were never current
     begins = deliveries["mode"].isin(["replace", "replace-part"])
     replacing = ibis.ifelse(begins, deliveries.known_on, ibis.null("date"))
     return deliveries.mutate(superseded_on=replacing.min().over(later))

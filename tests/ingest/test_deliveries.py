@@ -7,6 +7,9 @@ from decimal import Decimal
 from tests_ingest import ask, focus_text
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.store import open_reader
+from finops_kit.store.explain import explain_deliveries
+from finops_kit.store.held import held_rows
 
 CURRENT = 'SELECT sum("BilledCost") FROM charge'
 ALL = 'SELECT sum("BilledCost") FROM charge_history'
@@ -180,3 +183,44 @@ def test_daily_deliveries_of_one_folder_come_in_the_order_of_their_days(store, w
         path = write(f"in/{day}/bill.csv", focus_text({"BilledCost": amount}))
     ingest_paths(store, [path.parent.parent])
     assert ask(store, CURRENT) == [(Decimal(3),)]
+
+
+def use(until: int, **more: str) -> list[dict[str, str]]:
+    """Use of the first days of September, one line and 1 EUR a day, and the month's fee."""
+    fee = {"ChargePeriodStart": "2026-09-01T00:00:00Z", "ChargePeriodEnd": "2026-10-01T00:00:00Z", "BilledCost": "0"}
+    return [fee, *({"ChargePeriodStart": f"2026-09-{day:02}T00:00:00Z", "BilledCost": "1", **more,
+                    "ChargePeriodEnd": f"2026-09-{day + 1:02}T00:00:00Z"} for day in range(1, until))]  # fmt: skip
+
+
+def test_a_draft_that_comes_after_the_final_bill_never_counts_unless_one_insists(store, write):
+    ingest_paths(store, [write("final.csv", focus_text(*use(29, InvoiceId="I-1")))])
+    draft = write("draft.csv", focus_text(*use(29), {"BilledCost": "5"}, {"BilledCost": "x"}))
+    (late,) = ingest_paths(store, [draft]).files
+    assert late.status == "stored" and "does not count: it brings a draft, which came after the final" in late.reason
+    assert ask(store, CURRENT) == [(Decimal(28),)] and ask(store, ALL) == [(Decimal(61),)]
+    with open_reader(store) as reader:
+        (status,) = explain_deliveries(reader.connection)
+        assert not held_rows(reader.connection), "rows of a bill that never counts wait for nothing"
+    assert status.current[0].endswith("final.csv") and status.late[0].endswith("draft.csv") and not status.older
+    assert "draft.csv does not count: it brings a draft, which came after the final bill." in status.why
+    assert ingest_paths(store, [draft]).files[0].status == "unchanged"
+    assert ingest_paths(store, [draft], newest=True).files[0].status == "stored"
+    assert ask(store, CURRENT) == [(Decimal(33),)]
+
+
+def test_less_of_a_month_after_more_of_it_never_counts_file_by_file_or_as_a_report(store, write):
+    def report(day: int) -> list:
+        return [write(f"{day}/cur-0000{n}.csv", focus_text(*use(day, SubAccountId=str(n)))) for n in (1, 2)]
+
+    ingest_paths(store, report(21))
+    assert ask(store, CURRENT) == [(Decimal(40),)]
+    came = ingest_paths(store, report(11)).files
+    assert "use until 2026-09-11, which came after a bill of use until 2026-09-21" in came[1].reason
+    assert ask(store, CURRENT) == [(Decimal(40),)]
+    with open_reader(store) as reader:
+        (status,) = explain_deliveries(reader.connection)
+    assert (len(status.current), len(status.late), status.waiting, status.older) == (2, 2, [], [])
+    ingest_paths(store, report(26))  # the next one counts, and the late one stays out
+    assert ask(store, CURRENT) == [(Decimal(50),)]
+    ingest_paths(store, [write("less.csv", focus_text(*use(24, InvoiceId="I-1")))])  # final, though it reaches less far
+    assert ask(store, CURRENT) == [(Decimal(23),)]
