@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import ibis
@@ -16,6 +16,9 @@ from finops_kit.perspectives.reading import DataAge, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, month_name
 from finops_kit.value.commitment import commitment_coverage
+
+#: amounts by currency
+Amounts = dict[str, Decimal]
 
 
 def data_ages(basis: Basis) -> tuple[DataAge, ...]:
@@ -106,6 +109,39 @@ def delivery_totals(basis: Basis) -> list[Row]:
     return found
 
 
+def take_delivery(came: list[Amounts], waiting: Amounts, mode: str, said: Amounts) -> None:
+    """Add what one file says of an account and period to the totals of its deliveries.
+
+    Parameters
+    ----------
+    came : the total of each delivery that counted, oldest first; the last one grows no more
+    waiting : the parts of a report that is not whole yet
+    mode : see docs/deliveries.md
+    said : the file's amounts by currency
+
+    Example
+    -------
+    >>> came, waiting = [], {}
+    >>> for mode, amount in [("replace-part", 2), ("append-whole", 3), ("replace-late", 4), ("replace", 6)]:
+    ...     take_delivery(came, waiting, mode, {"EUR": Decimal(amount)})
+    >>> came
+    [{'EUR': Decimal('5')}, {'EUR': Decimal('6')}]
+    """
+    if mode.endswith("-late") or mode == "replace-part":
+        waiting.clear()
+    if mode.endswith("-late"):
+        return
+    in_parts = mode.endswith(("-part", "-whole"))
+    before = waiting if in_parts else came[-1] if mode == "append" and came else {}
+    total = {name: before.get(name, Decimal(0)) + said.get(name, Decimal(0)) for name in {**before, **said}}
+    if in_parts:
+        waiting.clear()
+    if mode.endswith("-part"):
+        waiting.update(total)
+    else:
+        came.append(total)
+
+
 def _deliveries(basis: Basis) -> list[Row]:
     ledger = basis.table("ledger").select("batch_id", "entry")
     delivery = basis.table("delivery")
@@ -113,25 +149,24 @@ def _deliveries(basis: Basis) -> list[Row]:
         (delivery.dataset == "charge") & (delivery.period_start.date() <= ibis.date(str(basis.start)))
     )
     joined = bills.join(ledger, "batch_id").order_by("entry")
-    runs: dict[tuple[str, str, object, str], list[Decimal]] = {}
+    came: dict[tuple[str, str, date], list[Amounts]] = {}
+    waiting: dict[tuple[str, str, date], Amounts] = {}
     for row in basis.rows(joined):
-        for currency, amount in json.loads(row["billed_cost"] or "{}").items():
-            key = (row["source_system"], row["billing_account_id"], row["period_start"].date(), currency)
-            totals = runs.setdefault(key, [])
-            if row["mode"].startswith("append") and totals:
-                totals.append(totals[-1] + Decimal(amount))
-            else:
-                totals.append(Decimal(amount))
+        key = (row["source_system"], row["billing_account_id"], row["period_start"].date())
+        said = {currency: Decimal(amount) for currency, amount in json.loads(row["billed_cost"] or "{}").items()}
+        take_delivery(came.setdefault(key, []), waiting.setdefault(key, {}), row["mode"], said)
     rows = []
-    for (source, account, month, currency), totals in runs.items():
-        rows.append(
-            {
-                "source_system": source, "billing_account_id": account, "billing_month": month,
-                "BillingCurrency": currency, "deliveries": len(totals), "first_total": totals[0],
-                "previous_total": totals[-2] if len(totals) > 1 else None, "current_total": totals[-1],
-                "restated_by": totals[-1] - totals[-2] if len(totals) > 1 else None,
-            }
-        )  # fmt: skip
+    for (source, account, month), deliveries in came.items():
+        for currency in sorted({name for one in deliveries for name in one}):
+            totals = [one.get(currency, Decimal(0)) for one in deliveries]
+            rows.append(
+                {
+                    "source_system": source, "billing_account_id": account, "billing_month": month,
+                    "BillingCurrency": currency, "deliveries": len(totals), "first_total": totals[0],
+                    "previous_total": totals[-2] if len(totals) > 1 else None, "current_total": totals[-1],
+                    "restated_by": totals[-1] - totals[-2] if len(totals) > 1 else None,
+                }
+            )  # fmt: skip
     return sorted(
         rows, key=lambda row: (-row["billing_month"].toordinal(), row["source_system"], row["billing_account_id"])
     )
