@@ -169,13 +169,12 @@ def plan_azure(known: str, header: Sequence[str], types: Sequence[str] | None = 
         for i, shown in enumerate(unique_names(list(header)))
         if f"c{i}" not in whole and i != places.get("Tags")
     ]
-    if inputs["Tags"].raw:
-        extras.append(("Tags", f'CASE WHEN "Tags" IS NULL THEN {inputs["Tags"].text} END'))
+    unread = (("Tags", f'CASE WHEN "Tags" IS NULL THEN {inputs["Tags"].text} END'),) if inputs["Tags"].raw else ()
     amortized = known == AMORTIZED
     foreign = ("the actual costs", _FEE) if amortized else ("the amortised costs", _UNUSED)
     return Plan(
         "charge", "azure-amortized" if amortized else "azure", tuple(inputs.values()), _outputs(known), tuple(extras),
-        steps=_STEPS,
+        unread, steps=_STEPS,
         rules=(Rule("ChargeType", foreign[1], f"a row of {foreign[0]}, which are another data set"),),
         cost=inputs["Cost"], currency=inputs["Currency"],
         controlled="EffectiveCost" if amortized else "BilledCost",

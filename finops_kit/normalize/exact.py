@@ -151,11 +151,11 @@ def as_text(x: str, engine_type: str) -> str:
     """A column of another type as the text that it would have in a CSV export; times in UTC.
 
     Floating-point numbers go through their shortest text that reads back the same. Lists of key and value and
-    structures become JSON objects.
+    structures become JSON objects. The rare case comes first: a column that has none of it passes as it is.
     """
     kind = engine_type.upper()
     if kind == "VARCHAR":
-        return f"CASE WHEN {x} NOT IN ('', 'NULL') THEN {x} END"
+        return f"CASE WHEN {x} IN ('', 'NULL') THEN NULL ELSE {x} END"
     if kind == "BLOB":
         return f"CASE WHEN {x} NOT IN (''::BLOB, 'NULL'::BLOB) THEN TRY(decode({x})) END"
     if kind.startswith('STRUCT("KEY"') and kind.endswith("[]"):

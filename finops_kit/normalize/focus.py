@@ -51,14 +51,16 @@ def plan_focus(header: Sequence[str], types: Sequence[str] | None = None) -> Pla
             taken[target] = Input(f"in_{target}", f"c{place}", TEXT, engine_types[place], header=header[place])
     for target in FOCUS_NEEDS:
         taken.setdefault(target, Input(f"in_{target}", "", FOCUS_BY_NAME[target].type, "TEXT", True, target))
-    for target, given in taken.items():
-        if given.kind == TAGS:
-            extras.append((target, f'CASE WHEN "{given.name}" IS NULL THEN {given.text} END'))
+    unread = tuple(
+        (target, f'CASE WHEN "{given.name}" IS NULL THEN {given.text} END')
+        for target, given in taken.items()
+        if given.kind == TAGS
+    )
     outputs = {f.name: f'"in_{f.name}"' for f in FOCUS_FIELDS if f.name in taken}
     outputs["BillingCurrency"] = 'trim("in_BillingCurrency")'
     if "ProviderName" not in taken and "ServiceProviderName" in taken:
         outputs["ProviderName"] = '"in_ServiceProviderName"'
     return Plan(
-        "charge", "focus", tuple(taken.values()), outputs, tuple(extras),
+        "charge", "focus", tuple(taken.values()), outputs, tuple(extras), unread,
         cost=taken["BilledCost"], currency=taken["BillingCurrency"],
     )  # fmt: skip

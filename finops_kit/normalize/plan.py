@@ -67,8 +67,9 @@ class Input:
 
     @property
     def quick(self) -> str:
-        """The column of text rows that holds this column's values where they could be read at once."""
-        plain = self.engine_type == "TEXT" and not self.reading and _COLUMN.fullmatch(self.raw)
+        """The column of the scan that holds this column's values where they could be read at once."""
+        comes = ("TEXT", "VARCHAR") if self.kind == TAGS else ("TEXT",)
+        plain = self.engine_type in comes and not self.reading and _COLUMN.fullmatch(self.raw)
         return quick_name(self.raw, self.kind) if plain else ""
 
     @property
@@ -76,7 +77,10 @@ class Input:
         """The SQL of the value; null where there is none or it cannot be read."""
         if not self.raw:
             return f"NULL::{self.kind}"
-        return _direct(self, "TRY_CAST") or self._read
+        direct = _direct(self, "TRY_CAST")
+        if direct and self.kind == TIME:
+            return f"CASE WHEN {_in_range(self)} THEN {direct} END"
+        return direct or self._read
 
     @property
     def _read(self) -> str:
@@ -85,13 +89,18 @@ class Input:
 
     def _quick_or(self, slow: str) -> str:
         """What was read at once, else ``slow``. Out of a coalesce the engine would lift common parts to every row."""
-        return f"CASE WHEN {self.quick} IS NOT NULL THEN {self.quick} ELSE {slow} END" if self.quick else slow
+        if not self.quick:
+            return slow
+        if self.kind == TAGS:  # few rows have none, and where no row takes the first branch no map is copied
+            return f"CASE WHEN {self.quick} IS NULL AND {self.raw} IS NOT NULL THEN {slow} ELSE {self.quick} END"
+        return f"CASE WHEN {self.quick} IS NOT NULL THEN {self.quick} ELSE {slow} END"
 
     @property
     def strict(self) -> str:
         """The SQL of the value, which fails where the row would have to be quarantined."""
         if self.kind == TAGS:
-            return _direct(self) or (f"quick_tags_map({self.text})" if self.raw and not self.reading else self.value)
+            quick = self._quick_or(f"quick_tags_map({self.text})") if self.raw and not self.reading else self.value
+            return _direct(self) or quick
         if self.kind == TEXT and not self.required:
             return self.value
         stop = f"CAST(error('{UNREADABLE}') AS {self.kind})"
@@ -103,13 +112,13 @@ class Input:
             return f"CASE WHEN {self.raw} IS NULL THEN {empty} WHEN {_in_range(self)} THEN {value} ELSE {stop} END"
         if value or self.kind == TEXT:
             value = value or self.value
-            return f"coalesce({value}, {stop})" if self.required else value
+            return f"CASE WHEN ({value}) IS NULL THEN {stop} ELSE {value} END" if self.required else value
         nothing = stop if self.required else f"CASE WHEN {self.text} NOT IN {NOTHING} THEN {stop} END"
         return self._quick_or(f"coalesce({self.value}, {nothing})")
 
 
 def _direct(given: Input, cast: str = "CAST") -> str | None:
-    """A cast without the way over text, where the column comes typed and the cast is exact."""
+    """A cast without the way over text, where the column comes typed and the cast is exact; a time must be in range."""
     comes = given.engine_type.upper()
     if given.kind in (MONEY, QUANTITY) and comes.startswith("DECIMAL("):
         decimals = int(comes[8:-1].split(",")[1])
@@ -117,8 +126,10 @@ def _direct(given: Input, cast: str = "CAST") -> str | None:
             return f"{cast}({given.raw} AS {given.kind})"
     if given.kind in (MONEY, QUANTITY) and comes in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT"):
         return f"{cast}({given.raw} AS {given.kind})"
+    if given.kind == TIME and comes == "TIMESTAMP":
+        return f"make_timestamptz(epoch_us({given.raw}))"  # the cast asks a calendar for each row
     if given.kind == TIME and comes.startswith("TIMESTAMP"):
-        return f"CASE WHEN {_in_range(given)} THEN CAST({given.raw} AS TIMESTAMPTZ) END"
+        return f"CAST({given.raw} AS TIMESTAMPTZ)"
     if given.kind == TAGS and comes == "MAP(VARCHAR, VARCHAR)":
         return f"trimmed_map({given.raw})"
     return None
@@ -151,6 +162,7 @@ class Plan:
     steps : named values between inputs and outputs, each over the inputs and the steps before it
     outputs : target column to SQL over the inputs' names
     extras : (key, SQL of the raw text) of what goes into ``x_Columns``
+    rare : the same of what hardly any row has
     rules : further conditions that put a row into quarantine
     cost, currency : the raw columns whose control sum is taken, for a bill
     cost_else : the cost where the cost column is empty
@@ -167,6 +179,7 @@ class Plan:
     inputs: tuple[Input, ...]
     outputs: dict[str, str]
     extras: tuple[tuple[str, str], ...] = ()
+    rare: tuple[tuple[str, str], ...] = ()
     steps: tuple[dict[str, str], ...] = ()
     rules: tuple[Rule, ...] = ()
     cost: Input | None = None
@@ -192,12 +205,21 @@ class Plan:
 
     def _targets(self) -> str:
         columns = [f'{sql} AS "{name}"' for name, sql in self.outputs.items()]
-        if self.extras:
-            columns.append(f'{entries_map(self.extras)} AS "x_Columns"')
+        if self.extras or self.rare:
+            columns.append(f'{self._entries} AS "x_Columns"')
         if self.source_system:
             columns.append(f"'{self.source_system}' AS source_system")
         columns.append("source_row")
         return ", ".join(columns)
+
+    @property
+    def _entries(self) -> str:
+        """The SQL of ``x_Columns``. Rows without anything rare take a shorter way."""
+        usual = entries_map(self.extras) if self.extras else f"NULL::{TAGS}"
+        if not self.rare:
+            return usual
+        none = " AND ".join(f"({sql}) IS NULL" for _, sql in self.rare)
+        return f"CASE WHEN {none} THEN {usual} ELSE {entries_map((*self.extras, *self.rare))} END"
 
     def _stepped(self, inner: str) -> str:
         for step in self.steps:
@@ -267,6 +289,7 @@ def entries_map(pairs: Sequence[tuple[str, str]]) -> str:
     """The SQL of a map of the texts that are not null, keys unique; null where all of them are.
 
     It goes by way of JSON: a map made from a list costs four times as much, since the engine compares its keys.
+    Over one column, what is the same in many rows of a Parquet file is made once.
 
     Raises
     ------
@@ -282,9 +305,11 @@ def entries_map(pairs: Sequence[tuple[str, str]]) -> str:
         raise ValueError(f"a map has every key once: {[key for key, _ in pairs]}")
     if len(pairs) == 1:
         ((key, sql),) = pairs
-        return f"CASE WHEN {sql} IS NOT NULL THEN MAP {{'{_escaped(key)}': {sql}}} END"
-    texts = ", ".join(f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})" for key, sql in pairs)
-    return f"""from_json('{{' || nullif(concat_ws(',', {texts}), '') || '}}', '"MAP(VARCHAR, VARCHAR)"')"""
+        text = f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})"
+    else:
+        texts = ", ".join(f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})" for key, sql in pairs)
+        text = f"nullif(concat_ws(',', {texts}), '')"
+    return f"""from_json('{{' || {text} || '}}', '"MAP(VARCHAR, VARCHAR)"')"""
 
 
 def _escaped(text: str) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
+from finops_kit.fields import TAGS
 from finops_kit.sources.control import ControlSum
 from finops_kit.sources.files import SourceFile, SourceStream
 from finops_kit.sources.layout import Layout
-from finops_kit.sources.quick import QuickColumn
+from finops_kit.sources.quick import QuickColumn, QuickTags
 
 #: what a provider writes for nothing
 NULL_WORDS = ("", "NULL")
@@ -74,7 +75,7 @@ class TextRows:
         self.rows_good = 0
         self.digest = ""
         self.problem: SourceRefused | None = None
-        self._quick = [QuickColumn(column, kind) for column, kind in quick]
+        self._quick = [QuickTags(column) if kind == TAGS else QuickColumn(column, kind) for column, kind in quick]
         self._schema = pa.schema([*((name, pa.string()) for name in self.columns), ("source_row", pa.int64())])
 
     @property
