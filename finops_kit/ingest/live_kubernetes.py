@@ -148,7 +148,7 @@ class Pending:
             ) as batch:  # fmt: skip
                 self._insert(batch, name)
         report = FileReport(
-            name, "kubernetes", STORED, _note(self.gaps), batch.rows_read, batch.rows_stored, batch.rows_quarantined,
+            name, "kubernetes", STORED, _note(self.gaps) or ("" if self.count else "nothing new"), batch.rows_read, batch.rows_stored, batch.rows_quarantined,
             batch_id=batch.id,
         )  # fmt: skip
         self.rows, self.bad, self.scopes, self.gaps, self.unchanged = [], [], {}, [], 0
