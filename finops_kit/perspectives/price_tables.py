@@ -12,7 +12,7 @@ from finops_kit.perspectives.cost import LABELS, no_charges, share
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import count, money, month_name
+from finops_kit.perspectives.words import count, money, month_name, signed_percent
 from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_drift_in
 from finops_kit.value.lens import first_of_month, in_period, monthly_rates
 from finops_kit.value.prices import PRICE_ITEM, unit_prices, unit_sums
@@ -166,4 +166,5 @@ def _moved_words(rows: list[Row]) -> str:
     if not moved:
         return f"None of {count(len(rows), 'unit price')} moved since it is known."
     most = max(moved, key=lambda row: abs(row["moved_pct"]))
-    return f"{len(moved)} of {count(len(rows), 'unit price')} moved; {most['sku']} most, by {most['moved_pct']:+.1f} %."
+    said = f"{len(moved)} of {count(len(rows), 'unit price')} moved"
+    return f"{said}; {most['sku']} most, by {signed_percent(most['moved_pct'])}."

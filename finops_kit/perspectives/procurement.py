@@ -235,8 +235,10 @@ def _gap_words(rows: list[Row]) -> str:
     below = [row for row in known if row["agreed_pct"] - (row["discount_pct"] or 0) >= DISCOUNT_GAP_PCT]
     if not known:
         return "No contract says an agreed discount to hold the bills against."
+    open_ = [row["provider"] for row in rows if row["agreed_pct"] is None]
     if not below:
-        return "Every provider with an agreed discount gives it."
+        but = f"; what {listed_words(open_)} should give is not known" if open_ else ""
+        return f"{listed_words([row['provider'] for row in known])} give what was agreed{but}."
     return f"{listed_words([row['provider'] for row in below])} give less than the agreed discount."
 
 

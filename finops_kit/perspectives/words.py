@@ -85,6 +85,17 @@ def signed(amount: Decimal | float | None, currency: str) -> str:
     return f"{'−' if amount < 0 else '+'}{money(-amount if amount < 0 else amount, currency)}"
 
 
+def signed_percent(points: float) -> str:
+    """A change in per cent, with its sign.
+
+    Example
+    -------
+    >>> signed_percent(-0.23), signed_percent(4)
+    ('−0.2 %', '+4.0 %')
+    """
+    return f"{points:+.1f} %".replace("-", "−")
+
+
 def day_name(day: date) -> str:
     """A day as one says it.
 

@@ -8,6 +8,7 @@ specification stands, and Papermill cannot save the notebook. Hence the renderer
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -21,12 +22,20 @@ from finops_kit.publish.theme import vega_config
 #: how wide a chart is in JupyterLab: its output area takes the width of what is in it, so a chart that takes the width
 #: of its container makes both chase each other for ever and the browser tab stands still
 LAB_WIDTH = 760
+#: so many letters of a title stand side by side in it
+LAB_LETTERS = 95
 #: the MIME type that JupyterLab 4 draws by itself and the page builder looks for
 VEGALITE_MIME = "application/vnd.vegalite.v5+json"
 
 
 def _render(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     lab = {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "width": LAB_WIDTH}
+    if title := spec.get("title"):  # a title as long as a sentence would be cut off at the chart's edge
+        lab["title"] = {
+            **title,
+            "text": wrap(title["text"], LAB_LETTERS),
+            "subtitle": wrap(title["subtitle"], LAB_LETTERS),
+        }
     return {VEGALITE_MIME: lab, "text/plain": f"Chart: {spec.get('description', '')}"}
 
 

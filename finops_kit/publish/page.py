@@ -53,7 +53,7 @@ class Document:
             key, listed = self.numbers.get(place, ("", ""))
             following = self.body[place + 1] if place + 1 < len(self.body) else ""
             opening = following[: following.find(">", len('<div class="fk"><section')) + 1]
-            said = opening.endswith(f'data-key="{text(key)}">')  # and neither empty of rows nor folded away
+            said = re.search(rf'data-key="{re.escape(text(key))}"( data-fold)?>$', opening)
             if key and said:
                 parts.append(part.replace("<!--numbers-->", "").replace('class="chart"', 'class="chart fk-leads"'))
             else:
