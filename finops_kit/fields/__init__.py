@@ -1,7 +1,8 @@
 """Every column declared once: its type, its unit, its meaning and the FOCUS version that has it."""
 
 from finops_kit.fields.focus import COST_COLUMNS, FOCUS_BY_NAME, FOCUS_FIELDS, FOCUS_VERSIONS, focus_columns
-from finops_kit.fields.tables import REFERENCE_TABLES, TABLES
+from finops_kit.fields.reference import REFERENCE_TABLES
+from finops_kit.fields.tables import TABLES
 from finops_kit.fields.types import COUNT, DAY, FLAG, MONEY, QUANTITY, TAGS, TEXT, TIME, Field, Table
 
 __all__ = [

@@ -1,25 +1,21 @@
-"""The tables of the store, column by column. All are insert-only; every row names its batch."""
+"""The tables of the store, column by column: bills and the ledger here, what is observed and reference data beside it.
+
+All are insert-only; every row names its batch.
+"""
 
 from __future__ import annotations
 
 from finops_kit.fields.focus import FOCUS_FIELDS
-from finops_kit.fields.types import (
-    CHANGES,
-    COUNT,
-    DAY,
-    FLAG,
-    MONEY,
-    QUANTITY,
-    TAGS,
-    TEXT,
-    TEXTS,
-    TIME,
-    Field,
-    Table,
+from finops_kit.fields.observed import (
+    DERIVATION,
+    OBSERVATION_SCOPE,
+    PLATFORM_EVENT,
+    RESOURCE_SNAPSHOT,
+    STATE_RUN,
+    USAGE_SAMPLE,
 )
-
-BATCH = Field("batch_id", TEXT, "The batch that brought the row; see the ledger.", required=True)
-ROW = Field("source_row", COUNT, "Row in the source file: 1 is the first after the header.", required=True)
+from finops_kit.fields.reference import REFERENCE_TABLES
+from finops_kit.fields.types import BATCH, COUNT, DAY, MONEY, ROW, TAGS, TEXT, TIME, Field, Table
 
 CHARGE = Table(
     "charge",
@@ -30,90 +26,6 @@ CHARGE = Table(
         Field("source_system", TEXT, "Where the bill came from: the format's family, such as focus or aws-cur."),
         BATCH,
         ROW,
-    ),
-)
-
-RESOURCE_SNAPSHOT = Table(
-    "resource_snapshot",
-    "one observation of one resource by one source",
-    (
-        Field("snapshot_id", TEXT, "SHA-256 over what was observed, so the same observation has the same id."),
-        Field("resource_id", TEXT, "The provider's id, kept as text.", required=True),
-        Field("resource_name", TEXT, "Display name."),
-        Field("source_system", TEXT, "Who observed it: kubernetes, cmdb, vsphere, aws ...", required=True),
-        Field("source_sequence", TEXT, "The source's own sequence where it has one; equality only."),
-        Field("observed_at", TIME, "When it was seen.", "UTC", required=True),
-        Field("presence", TEXT, "present or absent.", required=True),
-        Field("scope", TEXT, "What the observation looked at; the scope of its row in observation_scope."),
-        Field("kind", TEXT, "node, pod, deployment, machine, disk, volume, database ...", required=True),
-        Field("provider_name", TEXT, "ProviderName of the charges that this resource causes."),
-        Field("region_id", TEXT, "Region or data centre."),
-        Field("account_id", TEXT, "SubAccountId it belongs to."),
-        Field("cluster", TEXT, "Kubernetes cluster."),
-        Field("namespace", TEXT, "Kubernetes namespace."),
-        Field("owner_id", TEXT, "resource_id of what it belongs to: replica set to deployment, volume to machine."),
-        Field("power_state", TEXT, "running, stopped, attached, available, Pending ..."),
-        Field("sku", TEXT, "Instance type, disk class."),
-        Field("vcpu", QUANTITY, "Processors: capacity of a machine, request of a pod.", "vCPU"),
-        Field("memory_gib", QUANTITY, "Memory: capacity of a machine, request of a pod.", "GiB"),
-        Field("storage_gib", QUANTITY, "Storage.", "GiB"),
-        Field("replicas", QUANTITY, "Replicas wanted.", "replicas"),
-        Field("gpu", QUANTITY, "Graphics processors.", "GPU"),
-        Field("usage_vcpu", QUANTITY, "Mean processors in use, where the source says so; a derivation.", "vCPU"),
-        Field("tags", TAGS, "Labels or tags, keys as the source spells them."),
-        Field("attributes", TEXT, "What else the source says, JSON."),
-        BATCH,
-        ROW,
-    ),
-)
-
-PLATFORM_EVENT = Table(
-    "platform_event",
-    "one notice of the platform that something was scaled: a Kubernetes Event, an autoscaler's log line",
-    (
-        Field("event_id", TEXT, "SHA-256 over what was said, so the same notice has the same id."),
-        Field("source_system", TEXT, "Who said it: kubernetes ...", required=True),
-        Field("happened_at", TIME, "When it happened, as the platform says.", "UTC", required=True),
-        Field("resource_id", TEXT, "resource_id of what it is about.", required=True),
-        Field("cluster", TEXT, "Kubernetes cluster."),
-        Field("namespace", TEXT, "Kubernetes namespace."),
-        Field("reason", TEXT, "ScalingReplicaSet, SuccessfulRescale, TriggeredScaleUp ...", required=True),
-        Field("message", TEXT, "The platform's sentence."),
-        Field("reported_by", TEXT, "Component that said it: deployment-controller, cluster-autoscaler ..."),
-        BATCH,
-        ROW,
-    ),
-)
-
-USAGE_SAMPLE = Table(
-    "usage_sample",
-    "one measured value of one resource at one time; a derivation, never a source of states",
-    (
-        Field("resource_id", TEXT, "resource_id of what was measured, where the source says it."),
-        Field("resource_name", TEXT, "Its name otherwise: a pod, a node, a volume claim."),
-        Field("cluster", TEXT, "Kubernetes cluster."),
-        Field("namespace", TEXT, "Kubernetes namespace."),
-        Field("metric", TEXT, "vcpu, memory_gib, or the source's own name.", required=True),
-        Field("unit", TEXT, "Unit of the value."),
-        Field("measured_at", TIME, "When.", "UTC", required=True),
-        Field("value", QUANTITY, "The figure.", "unit", required=True),
-        Field("measured_by", TEXT, "Who measured: prometheus ..."),
-        BATCH,
-        ROW,
-    ),
-)
-
-OBSERVATION_SCOPE = Table(
-    "observation_scope",
-    "one row per batch of observations: what it looked at, and from when on nobody looked",
-    (
-        Field("source_system", TEXT, "Who observed."),
-        Field("scope", TEXT, "What was looked at, such as cluster/kind."),
-        Field("observed_at", TIME, "When.", "UTC"),
-        Field(
-            "complete", FLAG, "Whether what is missing here is absent (true) or unknown (false); null: no more seen."
-        ),
-        BATCH,
     ),
 )
 
@@ -197,171 +109,6 @@ REPORT_RUN = Table(
     ),
 )
 
-ASSET = Table(
-    "asset",
-    "one row per asset of the on-premises register",
-    (
-        Field("asset_id", TEXT, "Unique id.", required=True),
-        Field("asset_name", TEXT, "Display name."),
-        Field("asset_class", TEXT, "server, storage, network, facility ..."),
-        Field("data_centre", TEXT, "Where it stands."),
-        Field("resource_id", TEXT, "resource_id of its observations and charges."),
-        Field("service_id", TEXT, "Service it carries."),
-        Field("owner_team", TEXT, "Team that answers for it."),
-        Field("criticality", TEXT, "As the register says."),
-        Field("acquired_on", DAY, "Start of depreciation."),
-        Field("support_ends_on", DAY, "End of support."),
-        Field("decommissioned_on", DAY, "Null while it runs."),
-        Field("acquisition_cost", MONEY, "What it cost.", "currency"),
-        Field("salvage_value", MONEY, "What remains at the end of its life.", "currency"),
-        Field("life_months", COUNT, "Useful life.", "months"),
-        Field("power_kw", QUANTITY, "Power drawn.", "kW"),
-        Field("vcpu", QUANTITY, "Capacity.", "vCPU"),
-        Field("memory_gib", QUANTITY, "Capacity.", "GiB"),
-        Field("storage_gib", QUANTITY, "Capacity.", "GiB"),
-        Field("currency", TEXT, "Currency of the amounts."),
-        BATCH,
-        ROW,
-    ),
-)
-
-CMDB_ITEM = Table(
-    "cmdb_item",
-    "one row per configuration item and the time it was so",
-    (
-        Field("ci_id", TEXT, "Unique id.", required=True),
-        Field("ci_name", TEXT, "Display name."),
-        Field("ci_class", TEXT, "service, application, server, account, namespace ..."),
-        Field("resource_id", TEXT, "resource_id, SubAccountId or namespace that it stands for."),
-        Field("service_id", TEXT, "Service it belongs to."),
-        Field("service_name", TEXT, "Display name of the service."),
-        Field("product", TEXT, "Product of the service."),
-        Field("team", TEXT, "Team that answers for it."),
-        Field("cost_center", TEXT, "Cost centre, kept as text."),
-        Field("business_unit", TEXT, "Business unit."),
-        Field("environment", TEXT, "prod, test ..."),
-        Field("criticality", TEXT, "As the CMDB says."),
-        Field("valid_from", DAY, "First day it was so."),
-        Field("valid_to", DAY, "First day it was no longer so; null while it is."),
-        BATCH,
-        ROW,
-    ),
-)
-
-BUDGET = Table(
-    "budget",
-    "one row per month and owner",
-    (
-        Field("month", DAY, "First day of the month.", required=True),
-        Field("dimension", TEXT, "What it is for: service_id, team, cost_center, total."),
-        Field("member", TEXT, "Which one."),
-        Field("amount", MONEY, "Budgeted EffectiveCost.", "currency", required=True),
-        Field("currency", TEXT, "ISO 4217.", required=True),
-        BATCH,
-        ROW,
-    ),
-)
-
-BUSINESS_METRIC = Table(
-    "business_metric",
-    "one row per day or month, metric and owner",
-    (
-        Field("period_start", DAY, "First day.", required=True),
-        Field("period_grain", TEXT, "day or month."),
-        Field("metric", TEXT, "requests, orders, customers, revenue, active_tenants ...", required=True),
-        Field("service_id", TEXT, "Service; empty for the whole house."),
-        Field("tenant", TEXT, "Tenant or customer; empty for all."),
-        Field("value", QUANTITY, "The figure.", "unit", required=True),
-        Field("unit", TEXT, "requests, EUR ..."),
-        BATCH,
-        ROW,
-    ),
-)
-
-CONTRACT = Table(
-    "contract",
-    "one row per contract with a provider",
-    (
-        Field("contract_id", TEXT, "Unique id.", required=True),
-        Field("provider_name", TEXT, "ProviderName of its charges."),
-        Field("contract_name", TEXT, "Display name."),
-        Field("starts_on", DAY, ""),
-        Field("ends_on", DAY, "First day after it."),
-        Field("notice_days", COUNT, "Notice to give before the end.", "days"),
-        Field("annual_commitment", MONEY, "Committed spend a year.", "currency"),
-        Field("discount_pct", QUANTITY, "Negotiated discount on list price.", "%"),
-        Field("currency", TEXT, "ISO 4217."),
-        BATCH,
-        ROW,
-    ),
-)
-
-EXCHANGE_RATE = Table(
-    "exchange_rate",
-    "one row per month and pair",
-    (
-        Field("month", DAY, "First day of the month it holds for.", required=True),
-        Field("from_currency", TEXT, "ISO 4217.", required=True),
-        Field("to_currency", TEXT, "ISO 4217.", required=True),
-        Field("rate", QUANTITY, "to_currency for one from_currency.", "", required=True),
-        Field("rate_source", TEXT, "Who published it."),
-        BATCH,
-        ROW,
-    ),
-)
-
-TAG_RULE = Table(
-    "tag_rule",
-    "one row per rule about tags, as a rule file says it",
-    (
-        Field("kind", TEXT, "key, value, case, prefix or required.", required=True),
-        Field("dimension", TEXT, "The governed tag: service_id, team ...; empty for a prefix.", required=True),
-        Field("spelling", TEXT, "What is spelled otherwise: a key, a value, a prefix; empty for case and required."),
-        Field("meaning", TEXT, "value: the governed value; key: read or ignore; case: lower, upper or keep; "
-              "prefix: keep or drop; required: yes."),
-        Field("valid_from", DAY, "First day of charges that it holds for; null for all before valid_to."),
-        Field("valid_to", DAY, "First day that it no longer holds for; null while it does."),
-        Field("place", COUNT, "Place in the file, from 1: of two rules the earlier one stands."),
-        Field("reason", TEXT, "Why, as the file says."),
-        BATCH,
-        ROW,
-    ),
-)  # fmt: skip
-
-INVOICE = Table(
-    "invoice",
-    "one row per invoice of the register: what a provider asks to be paid",
-    (
-        Field("invoice_id", TEXT, "Its number; InvoiceId of the charges that it is for.", required=True),
-        Field("provider_name", TEXT, "ProviderName of its charges.", required=True),
-        Field("billing_account_id", TEXT, "BillingAccountId of its charges, kept as text.", required=True),
-        Field("month", DAY, "First day of the billing month.", required=True),
-        Field("amount", MONEY, "What it asks for.", "currency", required=True),
-        Field("currency", TEXT, "ISO 4217.", required=True),
-        Field("issued_on", DAY, "Date of the invoice."),
-        BATCH,
-        ROW,
-    ),
-)
-
-PRICE_LIST = Table(
-    "price_list",
-    "one row per SKU of a provider's price list and the time it holds",
-    (
-        Field("provider_name", TEXT, "ProviderName of its charges.", required=True),
-        Field("sku", TEXT, "SkuPriceId or SkuId of the bill, or the SKU that an inventory names.", required=True),
-        Field("service_name", TEXT, "ServiceName of its charges."),
-        Field("unit", TEXT, "PricingUnit.", required=True),
-        Field("currency", TEXT, "ISO 4217.", required=True),
-        Field("list_price", MONEY, "Public price of a unit.", "currency"),
-        Field("contracted_price", MONEY, "Negotiated price of a unit.", "currency"),
-        Field("valid_from", DAY, "First day it holds; open where empty."),
-        Field("valid_to", DAY, "First day it no longer holds; open where empty."),
-        BATCH,
-        ROW,
-    ),
-)
-
 MONTH_CLOSE = Table(
     "month_close",
     "one row per act of a monthly close: a person prepared a month, or signed it off",
@@ -380,49 +127,6 @@ MONTH_CLOSE = Table(
         BATCH,
     ),
 )
-
-STATE_RUN = Table(
-    "state_run",
-    "derived: one unbroken run of equal observations of a resource, as one derivation made it",
-    (
-        Field("resource_id", TEXT, "The resource.", required=True),
-        Field("first_seen_at", TIME, "First observation of the run.", "UTC", required=True),
-        Field("last_seen_at", TIME, "Last observation of the run.", "UTC", required=True),
-        Field("carried_to", TIME, "Until when the state is carried on after that.", "UTC", required=True),
-        Field("next_from", TIME, "First observation of the next run; null for the last.", "UTC"),
-        Field("observations", COUNT, "Observations in the run."),
-        Field("resource_name", TEXT, "Display name, as first seen in the run."),
-        Field("source_system", TEXT, "Who saw it last."),
-        Field("scope", TEXT, "What that look looked at."),
-        *(RESOURCE_SNAPSHOT.field(name) for name in (
-            "presence", "kind", "provider_name", "region_id", "account_id", "cluster", "namespace", "owner_id",
-            "power_state", "sku", "vcpu", "memory_gib", "storage_gib", "replicas", "gpu", "usage_vcpu", "tags",
-            "attributes")),
-        Field("changes", CHANGES, "Capacity that changed between the last time it was known and this run."),
-        Field("seen_in", TEXTS, "Every source and scope that ever saw it; on the last run only."),
-        Field("lost", FLAG, "On the last run: a capacity was known once and is not now."),
-        Field("replaces_from", TIME, "On one row per resource: what older segments say from here on no longer holds.",
-              "UTC"),
-        Field("segment", COUNT, "Ledger entry of the derivation that wrote the row."),
-        BATCH,
-    ),
-)  # fmt: skip
-
-DERIVATION = Table(
-    "derivation",
-    "one row per batch that derived runs: which segments of state_run are read from then on",
-    (
-        Field("segment", COUNT, "The segment that it wrote: its ledger entry."),
-        Field("covers_from", COUNT, "Segments from this one on are merged into it and no longer read."),
-        Field("rows", COUNT, "Rows of the segment."),
-        Field("files", TEXT, "Its data files below the data folder, JSON; empty where they are encrypted."),
-        Field("rule_version", TEXT, "Version of the rules that made it."),
-        BATCH,
-    ),
-)
-
-#: reference data: the newest complete delivery of a file's kind is current
-REFERENCE_TABLES = (ASSET, CMDB_ITEM, BUDGET, BUSINESS_METRIC, CONTRACT, EXCHANGE_RATE, TAG_RULE, INVOICE, PRICE_LIST)
 
 #: every table of the store
 TABLES: dict[str, Table] = {

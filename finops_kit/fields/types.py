@@ -72,3 +72,8 @@ class Table:
     def ddl(self) -> str:
         """The column list of CREATE TABLE."""
         return ", ".join(f'"{field.name}" {field.type}' for field in self.fields)
+
+
+#: in every table: which batch brought a row; in those filled from files: from which row of the file
+BATCH = Field("batch_id", TEXT, "The batch that brought the row; see the ledger.", required=True)
+ROW = Field("source_row", COUNT, "Row in the source file: 1 is the first after the header.", required=True)
