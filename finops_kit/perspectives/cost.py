@@ -9,12 +9,13 @@ from typing import Any
 import ibis
 
 from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.forecasting import forecast_lines
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import change, day_name, listed, money, month_name, percent, signed
 from finops_kit.value.budget import budget_for, burndown
-from finops_kit.value.forecast import accuracy, forecast_months, monthly_streams, with_range
+from finops_kit.value.forecast import accuracy
 from finops_kit.value.variance import between, price_volume_mix, sku_periods
 
 LABELS = {
@@ -262,7 +263,7 @@ def forecast_rows(basis: Basis) -> list[Row]:
 def _forecast_rows(basis: Basis) -> list[Row]:
     if not basis.monthly:
         return []
-    rows = basis.rows(with_range(forecast_months(monthly_streams(basis.cube))).order_by("month"))
+    rows = forecast_lines(basis)
     months, _ = budget_of_scope(basis)
     for row in rows:
         plan = months.get(row["month"])
@@ -281,8 +282,8 @@ def forecast_table(basis: Basis) -> ResultTable:
     units = dict.fromkeys(("actual", "forecast", "low", "high", "budget"), basis.currency)
     return result(
         "forecast", "Forecast, day-count normalised", "Where will next month land?", forecast_rows(basis),
-        ("month", "actual", "forecast", "low", "high", "budget", "accuracy_pct"),
-        units={**units, "accuracy_pct": "%"}, labels={**LABELS, "accuracy_pct": "Accuracy"},
+        ("month", "actual", "forecast", "low", "high", "budget", "accuracy_pct", "model"),
+        units={**units, "accuracy_pct": "%"}, labels={**LABELS, "accuracy_pct": "Accuracy", "model": "Model"},
         empty_because=no_charges(basis), answer=_forecast_words(basis),
     )  # fmt: skip
 

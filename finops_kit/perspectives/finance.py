@@ -31,6 +31,7 @@ from finops_kit.perspectives.cost import (
 )
 from finops_kit.perspectives.hybrid import home_tables, migration_rows
 from finops_kit.perspectives.leadership import accuracy_figure, budget_figure, forecast_figure
+from finops_kit.perspectives.outlook import models_table, outlook_figure, range_words
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
@@ -52,6 +53,7 @@ def read(basis: Basis) -> Reading:
         _reconciled_figure(basis),
         accrual_figure(basis),
         accuracy_figure(basis),
+        outlook_figure(basis),
         *open_month_figures(basis)[1:],
         _utilisation_figure(use),
         _coverage_figure(basis),
@@ -63,6 +65,7 @@ def read(basis: Basis) -> Reading:
         burndown_table(basis),
         budget_lines(basis),
         forecast_table(basis),
+        models_table(basis),
         variance_steps(basis),
         *open_month_tables(basis),
         reconciliation_steps(basis),
@@ -78,8 +81,8 @@ def read(basis: Basis) -> Reading:
     return page(
         basis, "finance", _answer(basis), figures, tables, "cost_by_service",
         (
-            "The forecast carries last month's usage per day and its purchases, taxes and recurring fees as they were; "
-            "its range is what past errors were.",
+            "The forecast is the model that would have erred least, tried month by month on what was known then; "
+            "purchases, taxes and recurring fees are carried as they were. " + range_words(basis),
             "Accrued is never billed: it is made of states and prices known before the month's first bill, and of what "
             "has no state as it was billed before. Completed is billed so far, filled up as past months filled up.",
         ),

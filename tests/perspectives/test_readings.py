@@ -125,6 +125,18 @@ def test_finance_knows_budget_forecast_books_and_migration(readings):
     assert set(finance.tables["reconciliation"].frame["difference"]) == {0}
 
 
+def test_finance_knows_what_the_forecast_is_worth_and_where_the_year_lands(readings):
+    finance = readings["finance"]
+    models = finance.tables["forecast_models"].frame.set_index("model")
+    assert models.loc["last month", "forecasts"] == 9 and models.loc["as chosen", "wape_pct"] > 0
+    assert list(finance.tables["forecast"].frame["month"])[-1] == date(2025, 12, 1)  # nine months ahead of March
+    # a flat day, and March's spike of 1,800 dollars: January to March as they were, then March's rate for 275 days
+    day, spike = (100 + 16 / 3 + 30 + 7.7) * 0.92 + 60.10 + 40, 1800 * 0.92
+    year = finance.figure("year_outlook")
+    assert year.value == pytest.approx(90 * day + spike + 275 * (day + spike / 31))
+    assert "for too few past sums of 9 months" in year.meaning
+
+
 def test_procurement_names_the_next_decision(readings):
     contract = readings["procurement"].tables["contracts"].frame.iloc[0]
     assert contract["notice_by"] == date(2025, 5, 3) and contract["decision_in_days"] == 32

@@ -9,7 +9,7 @@ from finops_kit.value.anomaly import anomalous_days, daily_by, events, expectati
 from finops_kit.value.budget import against_budget, burndown
 from finops_kit.value.catalogue import catalogue_changes
 from finops_kit.value.commitment import commitment_coverage, commitment_use
-from finops_kit.value.forecast import forecast_months, monthly_streams, with_range
+from finops_kit.value.forecast import monthly_streams
 from finops_kit.value.kubernetes import capacity_share, cluster_capacity, namespace_requests
 from finops_kit.value.prices import negotiated, unit_prices, unit_sums, usage_peaks
 from finops_kit.value.remanence import both_sides
@@ -27,20 +27,12 @@ def keep(db, expression, name):
     return db.create_table(name, db.to_pyarrow(expression), temp=True, overwrite=True)
 
 
-def test_january_forecasts_february_and_keeps_calendar_items_flat(db, lens_of):
+def test_usage_calendar_items_and_corrections_are_streams_of_their_own(db, lens_of):
     rows = [{"cost": 100, "day": date(2025, 1, d)} for d in range(1, 32)]
     rows.append({"cost": 50, "day": date(2025, 1, 1), "ChargeCategory": "Purchase"})
     rows.append({"cost": -999, "day": date(2025, 1, 5), "ChargeClass": "Correction"})
-    months = db.to_pyarrow(with_range(forecast_months(monthly_streams(lens_of(rows)))).order_by("month")).to_pylist()
-    assert [m["month"] for m in months] == [date(2025, 1, 1), date(2025, 2, 1)]
-    assert months[0]["actual"] == 3150 and months[0]["forecast"] is None
-    assert months[1]["actual"] is None and months[1]["forecast"] == pytest.approx(2850) and months[1]["low"] is None
-
-
-def test_the_range_comes_from_past_errors(db, lens_of):
-    rows = [{"cost": 30 + 3 * (m % 2), "day": date(2025, m, 1)} for m in range(1, 10)]
-    last = db.to_pyarrow(with_range(forecast_months(monthly_streams(lens_of(rows)))).order_by("month")).to_pylist()[-1]
-    assert last["low"] < last["forecast"] < last["high"]
+    (month,) = db.to_pyarrow(monthly_streams(lens_of(rows))).to_pylist()
+    assert [month[name] for name in ("usage", "calendar", "corrections", "EffectiveCost")] == [3100, 50, -999, 2151]
 
 
 def spiky(lens_of, spike=400, on=70):
