@@ -43,7 +43,7 @@ _SHOWN = (
 Row = dict[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Difference:
     """Why the figures of one version are not those of another. Amounts are exact, per BillingCurrency.
 
@@ -99,15 +99,20 @@ def explain_difference(earlier: Reader, later: Reader, period: str = "", by: str
 
 
 def _explain(compared: _Compared, period: str, by: str, top: int) -> Difference:
-    found = Difference(_version(compared.earlier), _version(compared.later), period, by)
-    found.totals = compared.totals()
-    found.classes = compared.classes(BY.get(by, ""), top)
+    reference = compared.reference(top)
+    found = Difference(
+        _version(compared.earlier),
+        _version(compared.later),
+        period,
+        by,
+        totals=compared.totals(),
+        classes=compared.classes(BY.get(by, ""), top),
+        deliveries=compared.deliveries(),
+        owners=compared.owners() if any(one["table"] in OWNER_RULES for one in reference) else [],
+        reference=reference,
+        reporting=compared.reporting(),
+    )
     _same_or_raise(found)
-    found.deliveries = compared.deliveries()
-    found.reference = compared.reference(top)
-    changed = {one["table"] for one in found.reference}
-    found.owners = compared.owners() if changed.intersection(OWNER_RULES) else []
-    found.reporting = compared.reporting()
     return found
 
 

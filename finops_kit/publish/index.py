@@ -44,10 +44,13 @@ def _card(page: dict[str, Any]) -> str:
         ("Age of the data", age),
         ("Published", format_time(datetime.fromisoformat(page["published_at"]))),
     )
+    first = next((step["say"] for step in page.get("next_steps", ())), "")  # pages of an earlier version have none
+    asked = f'<p class="asked"><span>Next</span> {sentence(first)}</p>' if first else ""
     listed = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in facts)
     return (
         f'<li><h2><a href="{text(page["perspective"])}.html">{text(page["title"])}</a></h2>'
         f'<p class="who">{text(page["audience"])}</p><p class="said">{sentence(page["answer"])}</p>'
+        f"{asked}"
         f"<dl>{listed}</dl></li>"
     )
 

@@ -309,7 +309,7 @@ def _publish(run: _Run, executed: dict[str, tuple[Any, float]], encoded: dict[st
             )
             kept = (
                 "perspective", "title", "audience", "answer", "grand_total", "currency", "scope", "period_start",
-                "period_end", "ages", "ledger_head", "version_time",
+                "period_end", "ages", "ledger_head", "version_time", "next_steps",
             )  # fmt: skip
             entry = {key: reading[key] for key in kept} | {"period": reading["period_start"][:7], "folder": where}
             entries.append(
