@@ -18,7 +18,7 @@ from finops_kit.ingest.rows import Mode, append_rows
 from finops_kit.ingest.scan import Scan
 from finops_kit.normalize.mapping import Mapping, plan_mapping
 from finops_kit.normalize.plan import Plan
-from finops_kit.sources.files import SourceFile, inspect_file
+from finops_kit.sources.files import Digest, SourceFile, inspect_file
 from finops_kit.sources.formats import Format
 from finops_kit.sources.layout import Layout, read_layouts
 from finops_kit.sources.parquet import read_columns
@@ -61,9 +61,10 @@ class OpenedMapped(Opened):
 
 @contextmanager
 def open_mapped(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, mapping: Mapping, spill: Path
-) -> Iterator[OpenedMapped]:
-    """Look at a file as its mapping says.
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, mapping: Mapping, spill: Path,
+    hashed: Digest | None = None,
+) -> Iterator[OpenedMapped]:  # fmt: skip
+    """Look at a file as its mapping says, and hash it unless it was ``hashed`` before.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def open_mapped(
             raise SourceRefused(f"{name} is JSON; a mapping reads CSV, Parquet and workbooks.")
         else:
             scan.layout = _layout(source, mapping)
-        scan.expected_digest = source.digest()
+        scan.expected_digest = source.digest(hashed)
         known = Format("mapping", mapping.name, "charge", (), f"mapping {mapping.name}")
         yield OpenedMapped(known, scan, mapping=mapping)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -22,6 +21,7 @@ from finops_kit.ingest.ruled import is_current
 from finops_kit.normalize.exact import prepare
 from finops_kit.normalize.mapping import Mapping, read_mapping
 from finops_kit.settings import Workspace
+from finops_kit.sources.files import Digest
 from finops_kit.sources.formats import find_format
 from finops_kit.sources.objects import without_secrets
 from finops_kit.store import Writer, open_writer
@@ -128,7 +128,8 @@ def _ingest_group(
     if alone and not replaying and not located[0].report and (part := report_name(located[0])):
         group = AlonePart(writer, *part)
     group.newest = newest
-    stored = [] if alone else _stored_before(writer, located, format)
+    hashed: dict[Path, Digest] = {}
+    stored = [] if alone else _stored_before(writer, located, format, hashed)
     last = max((i for i, batch_id in enumerate(stored) if batch_id is None), default=0)
     for batch_id in stored:
         if batch_id is not None:
@@ -142,7 +143,7 @@ def _ingest_group(
         try:
             file.bring()
             brought = True
-            with _open(writer, file.path, file.name, format) as opened:
+            with _open(writer, file, format, hashed.get(file.path)) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
                     seen = _seen(writer, opened.scan.expected_digest, format)
@@ -183,18 +184,24 @@ def _details(file: Located, located: list[Located]) -> dict[str, Any]:
     return {"report": part[0], "part": part[1]} | ({"parts": numbers} if len(numbers) > 1 else {})
 
 
-def _open(writer: Writer, path: Path, name: str, format: Mapping | str | None) -> AbstractContextManager[Opened]:
+def _open(
+    writer: Writer, file: Located, format: Mapping | str | None, hashed: Digest | None
+) -> AbstractContextManager[Opened]:
     if isinstance(format, Mapping):
-        return open_mapped(writer.connection, path, name, format, writer.workspace.root / "spill")
-    return open_source(writer.connection, path, format, name)
+        return open_mapped(writer.connection, file.path, file.name, format, writer.workspace.root / "spill", hashed)
+    return open_source(writer.connection, file.path, format, file.name, hashed)
 
 
 def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str, Any] | None:
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
-def _stored_before(writer: Writer, located: list[Located], format: Mapping | str | None) -> list[str | None]:
+def _stored_before(
+    writer: Writer, located: list[Located], format: Mapping | str | None, hashed: dict[Path, Digest]
+) -> list[str | None]:
     """The batch that stored each part of a report already; None for those that are to be stored.
+
+    What was hashed on the way is noted in ``hashed``, so that it is not hashed again when it is opened.
 
     Where a report comes again with other content its unchanged parts count again too. A part that was not stored yet,
     beside parts that were, is the rest of an ingest that was broken off, unless a file of that name was: then it is a
@@ -206,11 +213,10 @@ def _stored_before(writer: Writer, located: list[Located], format: Mapping | str
         stored.append(None)
         try:
             one.bring()
-            with one.path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            hashed[one.path] = Digest.of(one.path)
         except (OSError, SourceRefused):
             continue
-        if seen := _seen(writer, digest, format):
+        if seen := _seen(writer, hashed[one.path].sha256, format):
             stored[-1] = seen["batch_id"]
             continue
         row = writer.connection.execute(

@@ -32,7 +32,7 @@ from finops_kit.sources.allocations import read_allocation_layout
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, NUMBERS, data_set, find_columns
 from finops_kit.sources.commas import has_decimal_commas
 from finops_kit.sources.documents import recognise_document
-from finops_kit.sources.files import SourceFile, inspect_file
+from finops_kit.sources.files import Digest, SourceFile, inspect_file
 from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
 from finops_kit.sources.jsonlines import read_layout
 from finops_kit.sources.kubernetes import is_kubernetes
@@ -87,9 +87,10 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
 
 @contextmanager
 def open_source(
-    connection: duckdb.DuckDBPyConnection, path: Path, format: str | None, name: str | None = None
-) -> Iterator[Opened]:
-    """Look at a file, name its format, hash it.
+    connection: duckdb.DuckDBPyConnection, path: Path, format: str | None, name: str | None = None,
+    hashed: Digest | None = None,
+) -> Iterator[Opened]:  # fmt: skip
+    """Look at a file, name its format, hash it unless it was ``hashed`` before.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def open_source(
         raise SourceRefused(f"{source.name} is text; {forced.title} is expected.")
     else:
         scan.layout, known = _layout(forced, source)
-    scan.expected_digest = source.digest()
+    scan.expected_digest = source.digest(hashed)
     remark = ""
     if known.name in (ACTUAL, AMORTIZED):
         scan.layout = scan.layout and _with_commas(scan.layout, source)

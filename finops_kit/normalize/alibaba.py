@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
-from finops_kit.normalize.plan import Input, Plan, unique_names
-from finops_kit.sources.formats import ALIBABA_NEEDS, canonical
+from finops_kit.fields import MONEY, QUANTITY, TIME
+from finops_kit.normalize.plan import Header, Plan
+from finops_kit.sources.formats import ALIBABA_NEEDS
+from finops_kit.sources.nested import whole_columns
 
 _CLOCK = "'[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{5,8}'"
 _TIME = f"""CASE WHEN regexp_full_match(trim({{}}), {_CLOCK}) THEN TRY_CAST(trim({{}}) || '+08' AS TIMESTAMPTZ)
@@ -106,25 +107,9 @@ def plan_alibaba(header: Sequence[str], types: Sequence[str] | None = None) -> P
     >>> plan_alibaba(["Billing Cycle", "Pretax Amount", "Zone X"]).cost.raw
     'c1'
     """
-    engine_types = list(types) if types is not None else ["TEXT"] * len(header)
-    places: dict[str, int] = {}
-    for i, name in enumerate(header):
-        places.setdefault(canonical(name), i)
-
-    def given(name: str) -> Input:
-        place = places.get(canonical(name))
-        raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
-        shown = name if place is None else header[place]
-        kind = _KINDS.get(name, TEXT)
-        return Input(name, raw, kind, comes, name in ALIBABA_NEEDS, shown, _READING if kind == TIME else "")
-
-    inputs = {name: given(name) for name in (*_KINDS, *_TEXTS, *_LOOKED_AT)}
-    whole = {inputs[name].raw for name in (*_KINDS, *_TEXTS)}
-    extras = tuple(
-        (shown or f"column {i + 1}", Input(shown, f"c{i}", TEXT, engine_types[i]).text)
-        for i, shown in enumerate(unique_names(list(header)))
-        if f"c{i}" not in whole
-    )
+    columns = Header(whole_columns(header, types))
+    inputs = columns.inputs((*_KINDS, *_TEXTS, *_LOOKED_AT), _KINDS, ALIBABA_NEEDS, {TIME: _READING})
+    extras = columns.rest({inputs[name].raw for name in (*_KINDS, *_TEXTS)})
     steps: tuple[dict[str, str], ...] = (
         {" category": CHARGE_CATEGORY},
         {" metered": f"{_CATEGORY} IN ('Usage', 'Purchase') AND \"Usage\" IS NOT NULL"},

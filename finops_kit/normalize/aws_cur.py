@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
+from finops_kit.fields import MONEY, QUANTITY, TIME
 from finops_kit.normalize.aws_services import category_sql, name_sql
-from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
+from finops_kit.normalize.plan import Header, Plan, Rule
 from finops_kit.sources.formats import CUR_NEEDS, canonical
+from finops_kit.sources.nested import whole_columns
 
 #: columns that are read as numbers or times; every other one is text
 _TYPED = {
@@ -66,41 +68,30 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
     >>> plan.cost.raw, [key for key, _ in plan.extras]
     ('c0', ['product_vcpu'])
     """
-    engine_types = list(types) if types is not None else ["TEXT"] * len(header)
-    places: dict[str, int] = {}
-    for i, name in enumerate(header):
-        places.setdefault(canonical(name), i)
-
-    product = _map_text(header, engine_types, "product")
+    columns = Header(whole_columns(header, types))
+    places = columns.places
+    product = columns.given("product").text if "product" in places else ""
+    given_tags = columns.given("resourcetags").text if "resourcetags" in places else ""
     net = bool({"discount", "discounttotaldiscount"} & places.keys()) and canonical(_NET_NAME) in places
-
-    def given(name: str) -> Input:
-        place = places.get(canonical(name))
-        raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
-        shown = name if place is None else header[place]
+    needs = [name for name in CUR_NEEDS if not (net and name == "lineItem/UnblendedCost")]
+    inputs = columns.inputs((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT), _TYPED, needs, {})
+    if not net:
+        inputs[_NET_NAME] = replace(inputs[_NET_NAME], raw="")
+    for name, given in inputs.items():
         if product and name.startswith("product/") and name != "product/sku":
-            flat = [Input(name, raw, TEXT, comes).text] if raw else []
-            return Input(name, f"coalesce({', '.join([*flat, _of_map(product, name)])})", TEXT, "TEXT", False, shown)
-        required = name in CUR_NEEDS and not (net and name == "lineItem/UnblendedCost")
-        if name == _NET_NAME and not net:
-            raw = ""
-        return Input(name, raw, _TYPED.get(name, TEXT), comes, required, shown)
-
-    inputs = {name: given(name) for name in dict.fromkeys((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT))}
-    whole = {inputs[name].raw for name in _TAKEN_WHOLE if inputs[name].raw}
-    whole.add(inputs[_NET_NAME if net else "lineItem/UnblendedCost"].raw)
+            texts = [*([given.text] if given.raw else []), _of_map(product, name)]
+            inputs[name] = replace(given, raw=f"coalesce({', '.join(texts)})", engine_type="TEXT")
+    whole = {inputs[name].raw for name in (*_TAKEN_WHOLE, _NET_NAME if net else "lineItem/UnblendedCost")}
     extras, tags = [], []
-    given_tags = _map_text(header, engine_types, "resourcetags")
-    for i, (name, shown) in enumerate(zip(header, unique_names(list(header)), strict=True)):
-        if given_tags and canonical(name) == "resourcetags":
+    for column, (shown, text) in zip(columns.columns, columns.rest(()), strict=True):
+        tag = _TAG.match(column.name)
+        if given_tags and canonical(column.name) == "resourcetags":
             continue
-        text = Input(name, f"c{i}", TEXT, engine_types[i]).text
-        tag = _TAG.match(name)
         if tag:
             scope = (tag["scope"] or "").lower().replace("_", ":")
             tags.append(((f"aws:{tag['key']}" if scope == "aws:" else tag["key"]).strip(), text))
-        elif f"c{i}" not in whole:
-            extras.append((shown or f"column {i + 1}", text))
+        elif column.sql not in whole:
+            extras.append((shown, text))
     return Plan(
         "charge", "aws-cur", tuple(inputs.values()), _outputs(tags, given_tags), tuple(extras),
         steps=({" billed": f"coalesce({_NET}, {_UNBLENDED})"},),
@@ -286,12 +277,6 @@ def _first_of_each(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
     for key, text in tags:
         found.setdefault(key, []).append(text)
     return [(key, texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})") for key, texts in found.items()]
-
-
-def _map_text(header: Sequence[str], types: Sequence[str], name: str) -> str:
-    """The SQL of a map column as JSON text; empty where the file has none."""
-    place = next((i for i, shown in enumerate(header) if canonical(shown) == name), None)
-    return "" if place is None else Input(name, f"c{place}", TEXT, types[place]).text
 
 
 def _of_map(text: str, name: str) -> str:

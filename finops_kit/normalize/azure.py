@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finops_kit.fields import MONEY, QUANTITY, TAGS, TEXT, TIME
+from finops_kit.fields import MONEY, QUANTITY, TAGS, TIME
 from finops_kit.normalize.azure_services import category_sql, region_sql
-from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
+from finops_kit.normalize.plan import Header, Plan, Rule
 from finops_kit.normalize.prices import times
 from finops_kit.normalize.units import azure_unit_sql
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, NAMES, NEEDS, find_columns
+from finops_kit.sources.nested import whole_columns
 
 #: M/D/YYYY as Azure writes it, unpadded or not; D.M.YYYY as German portals do; else ISO 8601
 _DATE = """CASE WHEN regexp_full_match(trim({}), '[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( .*)?')
@@ -145,35 +146,15 @@ def plan_azure(known: str, header: Sequence[str], types: Sequence[str] | None = 
     >>> plan_azure("azure-amortized", ["Datum", "Cost", "BillingCurrency"]).dataset
     'charge_amortized'
     """
-    engine_types = list(types) if types is not None else ["TEXT"] * len(header)
-    places = find_columns(header)
-
-    def given(name: str) -> Input:
-        place, kind = places.get(name), _KINDS.get(name, TEXT)
-        raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
-        reading = _TIME if kind == TIME else ""
-        return Input(
-            name,
-            raw,
-            kind,
-            comes,
-            name in NEEDS and name != "SubscriptionId",
-            name if place is None else header[place],
-            reading,
-        )
-
-    inputs = {name: given(name) for name in NAMES}
-    whole = {inputs[name].raw for name in _TAKEN_WHOLE if inputs[name].raw}
-    extras = [
-        (shown or f"column {i + 1}", Input(shown, f"c{i}", TEXT, engine_types[i]).text)
-        for i, shown in enumerate(unique_names(list(header)))
-        if f"c{i}" not in whole and i != places.get("Tags")
-    ]
+    columns = Header(whole_columns(header, types), find_columns(header))
+    needs = [name for name in NEEDS if name != "SubscriptionId"]
+    inputs = columns.inputs(NAMES, _KINDS, needs, {TIME: _TIME})
+    extras = columns.rest({inputs[name].raw for name in (*_TAKEN_WHOLE, "Tags")})
     unread = (("Tags", f'CASE WHEN "Tags" IS NULL THEN {inputs["Tags"].text} END'),) if inputs["Tags"].raw else ()
     amortized = known == AMORTIZED
     foreign = ("the actual costs", _FEE) if amortized else ("the amortised costs", _UNUSED)
     return Plan(
-        "charge", "azure-amortized" if amortized else "azure", tuple(inputs.values()), _outputs(known), tuple(extras),
+        "charge", "azure-amortized" if amortized else "azure", tuple(inputs.values()), _outputs(known), extras,
         unread, steps=_STEPS,
         rules=(Rule("ChargeType", foreign[1], f"a row of {foreign[0]}, which are another data set"),),
         cost=inputs["Cost"], currency=inputs["Currency"],

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finops_kit.fields import MONEY, QUANTITY, TAGS, TEXT, TIME
+from finops_kit.fields import MONEY, QUANTITY, TAGS, TIME
 from finops_kit.normalize.exact import read_text
-from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
-from finops_kit.sources.formats import GCP_NEEDS, canonical
+from finops_kit.normalize.plan import Header, Plan, Rule
+from finops_kit.sources.formats import GCP_NEEDS
 from finops_kit.sources.nested import flat_columns
 
 _KINDS = {
@@ -137,37 +137,19 @@ def plan_gcp(header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
     >>> plan.cost.raw, plan.remark
     ('c0', 'BilledCost is cost plus credits')
     """
-    columns = flat_columns(header, types)
-    places: dict[str, int] = {}
-    for i, column in enumerate(columns):
-        places.setdefault(canonical(column.name), i)
-
-    def given(name: str) -> Input:
-        place, kind = places.get(canonical(name)), _KINDS.get(name, TEXT)
-        if place is None:
-            return Input(name, "", kind, "TEXT", name in GCP_NEEDS, name)
-        column = columns[place]
-        return Input(
-            name, column.sql, kind, column.type, name in GCP_NEEDS, column.name, _READINGS.get(name, "")
-        )  # fmt: skip
-
-    inputs = {name: given(name) for name in dict.fromkeys((*_KINDS, *_TAKEN_WHOLE, *_LOOKED_AT))}
-    whole = {inputs[name].raw for name in _TAKEN_WHOLE if inputs[name].raw}
-    extras = [
-        (shown, Input(shown, column.sql, TEXT, column.type).text)
-        for column, shown in zip(columns, unique_names([column.name for column in columns]), strict=True)
-        if column.sql not in whole
-    ]
+    columns = Header(flat_columns(header, types))
+    inputs = columns.inputs((*_KINDS, *_TAKEN_WHOLE, *_LOOKED_AT), _KINDS, GCP_NEEDS, _READINGS)
+    extras = columns.rest({inputs[name].raw for name in _TAKEN_WHOLE})
     readable = (
         f"trim({_CREDITS}) LIKE '[%]' AND len(\" amounts\") = "
         f"length({_CREDITS}) - length(replace({_CREDITS}, '{{', '')) AND \" credit\" IS NOT NULL "
         f'AND len(list_filter(" amounts", lambda a: ({read_text(MONEY, "a")}) IS NULL)) = 0'
     )
     return Plan(
-        "charge", "gcp", tuple(inputs.values()), _outputs(), tuple(extras), steps=_STEPS,
+        "charge", "gcp", tuple(inputs.values()), _outputs(), extras, steps=_STEPS,
         rules=(Rule("credits", f"NOT coalesce({readable}, false)", "the list of credits cannot be read"),),
         cost=inputs["cost"], currency=inputs["currency"], credits=inputs["credits"],
-        remark="BilledCost is cost plus credits" if "credits" in places else "",
+        remark="BilledCost is cost plus credits" if "credits" in columns.places else "",
     )  # fmt: skip
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finops_kit.fields import MONEY, QUANTITY, TEXT, TIME
+from finops_kit.fields import MONEY, QUANTITY, TIME
 from finops_kit.normalize.exact import read_text
-from finops_kit.normalize.plan import Input, Plan, unique_names
-from finops_kit.sources.formats import OCI_NEEDS, canonical
+from finops_kit.normalize.plan import Header, Plan
+from finops_kit.sources.formats import OCI_NEEDS
+from finops_kit.sources.nested import whole_columns
 
 _KINDS = {
     "cost/myCost": MONEY, "cost/unitPrice": MONEY, "usage/billedQuantity": QUANTITY,
@@ -53,6 +54,10 @@ SERVICES: dict[str, tuple[str, str]] = {
 }
 
 
+def _is_tag(name: str) -> bool:
+    return name.lower().startswith("tags/")
+
+
 def plan_oci(header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
     """The plan of one cost report.
 
@@ -61,30 +66,14 @@ def plan_oci(header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
     >>> plan_oci(["cost/myCost", "tags/team"]).appends
     True
     """
-    engine_types = list(types) if types is not None else ["TEXT"] * len(header)
-    places: dict[str, int] = {}
-    for i, name in enumerate(header):
-        places.setdefault(canonical(name), i)
-
-    def given(name: str) -> Input:
-        place = places.get(canonical(name))
-        raw, comes = ("", "TEXT") if place is None else (f"c{place}", engine_types[place])
-        shown = name if place is None else header[place]
-        kind = _KINDS.get(name, TEXT)
-        return Input(name, raw, kind, comes, name in OCI_NEEDS, shown, _TIME if kind == TIME else "")
-
-    inputs = {name: given(name) for name in (*_KINDS, *_TEXTS, *_LOOKED_AT)}
-    whole = {inputs[name].raw for name in (*_KINDS, *_TEXTS)}
-    tags, extras = [], []
-    for i, shown in enumerate(unique_names(list(header))):
-        text = Input(shown, f"c{i}", TEXT, engine_types[i]).text
-        if shown.lower().startswith("tags/"):
-            tags.append((shown[5:].strip(), text))
-        elif f"c{i}" not in whole:
-            extras.append((shown or f"column {i + 1}", text))
-    pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in dict(tags).items())
+    columns = Header(whole_columns(header, types))
+    inputs = columns.inputs((*_KINDS, *_TEXTS, *_LOOKED_AT), _KINDS, OCI_NEEDS, {TIME: _TIME})
+    rest = columns.rest({inputs[name].raw for name in (*_KINDS, *_TEXTS)})
+    tags = {name[5:].strip(): text for name, text in rest if _is_tag(name)}
+    pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in tags.items())
+    extras = tuple((name, text) for name, text in rest if not _is_tag(name))
     return Plan(
-        "charge", "oci", tuple(inputs.values()), _outputs(pairs), tuple(extras), cost=inputs["cost/myCost"],
+        "charge", "oci", tuple(inputs.values()), _outputs(pairs), extras, cost=inputs["cost/myCost"],
         currency=inputs["cost/currencyCode"], appends=True,
     )  # fmt: skip
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finops_kit.fields import MONEY, TAGS, TEXT, TIME
-from finops_kit.normalize.plan import Input, Plan, Rule
+from finops_kit.fields import MONEY, TAGS, TIME
+from finops_kit.normalize.plan import Header, Plan, Rule
+from finops_kit.sources.nested import whole_columns
 
 _NEEDS = ("totalCost", "window.start", "window.end")
 _KINDS = {"totalCost": MONEY, "window.start": TIME, "window.end": TIME, "start": TIME, "end": TIME, "labels": TAGS}
@@ -35,14 +36,9 @@ def plan_opencost(header: Sequence[str]) -> Plan:
     >>> plan.dataset, plan.controlled
     ('charge_allocated', 'EffectiveCost')
     """
-    places = {name: f"c{i}" for i, name in enumerate(header)}
-
-    def given(name: str) -> Input:
-        return Input(name, places.get(name, ""), _KINDS.get(name, TEXT), "TEXT", name in _NEEDS, name)
-
-    inputs = {name: given(name) for name in (*_KINDS, *_LOOKED_AT)}
-    whole = {"totalCost", "window.start", "window.end", "start", "end", "labels"}
-    extras = tuple((name, raw) for name, raw in places.items() if name not in whole)
+    columns = Header(whole_columns(header, None))
+    inputs = columns.inputs((*_KINDS, *_LOOKED_AT), _KINDS, _NEEDS, {})
+    extras = columns.rest({inputs[name].raw for name in _KINDS})
     return Plan(
         "charge", "opencost", tuple(inputs.values()), _outputs(), extras,
         rules=(Rule("window.end", '"window.end" <= "window.start"', "a window must end after it starts"),),

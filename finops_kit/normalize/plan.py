@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finops_kit.fields import DAY, MONEY, QUANTITY, TAGS, TEXT, TIME
 from finops_kit.normalize.exact import as_text, read_text
+from finops_kit.sources.formats import canonical
+from finops_kit.sources.nested import FlatColumn
 from finops_kit.sources.quick import quick_name
 
 #: the strict statement fails with this text where a row has to be quarantined
@@ -285,6 +287,61 @@ class Plan:
         )
 
 
+class Header:
+    """The columns of one file by the names that its format gives them, and as the inputs of a plan.
+
+    Example
+    -------
+    >>> columns = Header(flat_columns(["Billing Cycle", "Zone X"], None))
+    >>> columns.given("BillingCycle").raw, columns.given("Currency").raw, columns.rest({"c0"})
+    ('c0', '', (('Zone X', 'c1'),))
+    """
+
+    def __init__(self, columns: Sequence[FlatColumn], places: Mapping[str, int] | None = None) -> None:
+        """Names are compared as ``canonical`` has them, the first of equal ones counts; or as ``places`` says."""
+        self.columns = columns
+        self.places: dict[str, int] = {}
+        if places is not None:
+            self.places.update({canonical(name): place for name, place in places.items()})
+        else:
+            for i, column in enumerate(columns):
+                self.places.setdefault(canonical(column.name), i)
+
+    def given(self, name: str, kind: str = TEXT, required: bool = False, reading: str = "") -> Input:
+        """The column of this name as an input; one without a raw column where the file has none."""
+        place = self.places.get(canonical(name))
+        if place is None:
+            return Input(name, "", kind, "TEXT", required, name, reading)
+        found = self.columns[place]
+        return Input(name, found.sql, kind, found.type, required, found.name, reading)
+
+    def inputs(
+        self, names: Iterable[str], kinds: Mapping[str, str], needs: Collection[str], readings: Mapping[str, str]
+    ) -> dict[str, Input]:
+        """Inputs by name.
+
+        Parameters
+        ----------
+        kinds : the types of those that are no text
+        needs : those without which a row is quarantined
+        readings : how the format writes a name's values, or those of a type, in its own way
+        """
+        typed = [(name, kinds.get(name, TEXT)) for name in dict.fromkeys(names)]
+        return {
+            name: self.given(name, kind, name in needs, readings.get(name) or readings.get(kind, ""))
+            for name, kind in typed
+        }
+
+    def rest(self, taken: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """What goes into ``x_Columns``: every column's unique name and its text, without the raw columns ``taken``."""
+        names = unique_names([column.name for column in self.columns])
+        return tuple(
+            (shown or f"column {i + 1}", Input(shown, column.sql, TEXT, column.type).text)
+            for i, (column, shown) in enumerate(zip(self.columns, names, strict=True))
+            if column.sql not in taken
+        )
+
+
 def entries_map(pairs: Sequence[tuple[str, str]]) -> str:
     """The SQL of a map of the texts that are not null, keys unique; null where all of them are.
 
@@ -332,4 +389,4 @@ def unique_names(names: list[str]) -> list[str]:
     return out
 
 
-__all__ = ["REPEATED_KEY", "UNREADABLE", "Input", "Plan", "Rule", "unique_names"]
+__all__ = ["REPEATED_KEY", "UNREADABLE", "Header", "Input", "Plan", "Rule", "entries_map", "unique_names"]

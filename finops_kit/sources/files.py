@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from finops_kit.errors import SourceRefused
 from finops_kit.settings import Workspace
@@ -30,6 +31,21 @@ BOMB_BYTES = 256 << 20
 CATALOGUE = Workspace(Path()).catalogue.name
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class Digest(NamedTuple):
+    """SHA-256 of a file, in hex, and the size and modification time that it had before it was hashed."""
+
+    size: int
+    modified_ns: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Digest:
+        """Hash a file."""
+        with path.open("rb") as stream:
+            about = os.fstat(stream.fileno())
+            return cls(about.st_size, about.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 @dataclass(frozen=True)
@@ -55,10 +71,11 @@ class SourceFile:
     kind: str
     head: bytes
 
-    def digest(self) -> str:
-        """SHA-256 of the file as it lies on disk, in hex."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+    def digest(self, known: Digest | None = None) -> str:
+        """SHA-256 of the file as it lies on disk, in hex; as it is ``known`` where the file is still the same."""
+        if known is not None and (known.size, known.modified_ns) == (self.size, self.modified_ns):
+            return known.sha256
+        return Digest.of(self.path).sha256
 
     def check_unchanged(self) -> None:
         """Refuse the file if it was written to since it was looked at.

@@ -22,6 +22,11 @@ class FlatColumn:
     type: str
 
 
+def whole_columns(header: Sequence[str], types: Sequence[str] | None) -> list[FlatColumn]:
+    """Every column as it is, records not taken apart."""
+    return [FlatColumn(name, f"c{i}", "TEXT" if types is None else types[i]) for i, name in enumerate(header)]
+
+
 def flat_columns(header: Sequence[str], types: Sequence[str] | None) -> list[FlatColumn]:
     """Every column that is no record, and the fields of those that are; lists stay whole.
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops_kit.fields import MONEY, QUANTITY, TIME
+from finops_kit.normalize.exact import prepare
 from finops_kit.sources.control import EXACT
-from finops_kit.sources.quick import QuickColumn
+from finops_kit.sources.quick import QuickColumn, QuickTags
 
 written = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=24, min_value=-(10**15), max_value=10**15).map(str),
@@ -59,3 +62,30 @@ def test_a_time_is_the_same_instant_however_it_is_written(written):
 @pytest.mark.parametrize("written", ["0001-01-01", "2400-01-01", "9/1/2026", "infinity"])
 def test_a_time_that_no_bill_has_is_left_to_the_engine(written):
     assert QuickColumn("c0", TIME).read(pa.array([written])).null_count == 1
+
+
+words = st.text(alphabet='ab "\\\t\x00\u00e9=;:', max_size=3)
+objects = st.dictionaries(words, st.one_of(words, st.none(), st.integers(), st.floats(), st.lists(words)), max_size=3)
+tag_texts = st.one_of(
+    st.builds(json.dumps, objects, ensure_ascii=st.booleans()),
+    st.sampled_from(
+        ['{"a": "1", "a": "2"}', '{"a": "1", " a": "2"}', " {}", "{}", '"a": "b"', "a=b", "[]", "{a}", '{"a"}']
+    ),
+    words,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.one_of(tag_texts, st.none()), min_size=1, max_size=20))
+def test_tags_read_at_once_are_those_that_the_engine_reads(texts):
+    connection = duckdb.connect()
+    prepare(connection)
+    for text, found in zip(texts, QuickTags("c0").read(pa.array(texts, pa.string())).to_pylist(), strict=True):
+        if found is not None:
+            assert connection.execute("SELECT quick_tags_map(?)", [text]).fetchone() == (dict(found),)
+
+
+def test_tags_of_which_each_is_another_are_left_to_the_engine():
+    column = QuickTags("c0")
+    assert column.read(pa.array([f'{{"id": "{i}"}}' for i in range(2_000)])).null_count == 2_000
+    assert column.read(pa.array(['{"id": "1"}', None])).to_pylist() == [[("id", "1")], None]
