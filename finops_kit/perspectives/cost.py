@@ -13,7 +13,7 @@ from finops_kit.perspectives.forecasting import forecast_lines
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import ResultTable
 from finops_kit.perspectives.tables import Row, result
-from finops_kit.perspectives.words import change, day_name, listed, money, month_name, percent, signed
+from finops_kit.perspectives.words import change, count, day_name, listed, money, month_name, percent, signed
 from finops_kit.value.budget import budget_for, burndown
 from finops_kit.value.forecast import accuracy
 from finops_kit.value.variance import between, price_volume_mix, sku_periods
@@ -225,6 +225,8 @@ def _over_budget_words(basis: Basis, rows: list[Row]) -> str:
         return f"All {planned} services with a budget are within it."
     whole = money(sum((row["difference"] for row in over), Decimal(0)), basis.currency)
     worst = over[0]
+    if len(over) == 1:
+        return f"1 of {count(planned, 'service')} is over budget: {worst['service_id']}, by {whole}."
     return (
         f"{len(over)} of {planned} services are over budget, by {whole} together; {worst['service_id']} most, "
         f"by {money(worst['difference'], basis.currency)}."

@@ -172,7 +172,7 @@ def grid_html(grid: Grid, after: str = "") -> str:
     names = names or grid.names
     made = _Body(grid, names)
     shown = len(grid.rows) if grid.shown is None or len(grid.rows) <= grid.shown + SLACK else grid.shown
-    said = f"{title}. {question}"
+    said = f"{sentence(grid.answer)} {title}. {question}".strip()
     whole = made.table(0, shown, said)
     if rest := len(grid.rows) - shown:
         whole += details(f"{rest} more rows", made.table(shown, len(grid.rows), f"{said} The other rows."), "fk-more")

@@ -131,7 +131,9 @@ def add_chart(document: Document, spec: dict[str, Any]) -> None:
         document.numbers[len(document.body)] = (about["key"], f'<div class="fk">{_numbers_table(about)}</div>')
     document.body.append(
         f'<figure class="chart">{caption}<div class="plot" data-chart="{identity}" role="img" '
-        f'aria-label="Chart: {text(spec.get("description", title))}"></div><!--numbers--></figure>'
+        f'aria-label="Chart: {text(spec.get("description", title))}"></div>'
+        '<noscript><p class="fk-note">A script draws this chart; its numbers stand below.</p></noscript>'
+        "<!--numbers--></figure>"
     )
 
 

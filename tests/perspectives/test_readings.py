@@ -144,6 +144,22 @@ def test_procurement_names_the_next_decision(readings):
     assert readings["procurement"].figure("negotiated").value == pytest.approx(100 / 11)
 
 
+def test_each_page_asks_for_what_its_tables_show(readings):
+    for name, reading in readings.items():
+        steps = reading.next_steps
+        assert 1 <= len(steps) <= 4 and all(step.table in reading.tables for step in steps), name
+        assert all(not table.answer or table.answer.endswith(".") for table in reading.tables.values())
+    say = {name: [(step.say, step.command) for step in reading.next_steps] for name, reading in readings.items()}
+    assert ("Check and sign off March 2025.", "finops close --period 2025-03") in say["finance"]
+    # shop: (107.7 * 31 + 1800) * 0.92 = 4,727.60 on a budget of 3,000
+    assert ("Ask the owners of shop (EUR 1,728 over) for the cause.", "") in say["finance"]
+    assert say["procurement"][0][0] == "Renew or end Enterprise agreement by 3 May 2025."
+    assert say["engineering"][0][1] == readings["engineering"].tables["recommendations"].frame["command"].iloc[0]
+    budget = readings["finance"].tables["budget_by_service"]
+    assert budget.answer == "1 of 1 service is over budget: shop, by EUR 1,728."
+    assert budget.frame["service_id"].iloc[0] == "shop"
+
+
 def test_leadership_scores_from_evidence(readings):
     score = readings["leadership"].figure("maturity").value
     assert 0 <= score <= 100
