@@ -129,6 +129,12 @@ def _write(out: Path, delivery: Delivery, bill: Bill, mask: np.ndarray, truth: T
                              delivered_on=delivery.on.isoformat(), reason=delivery.reason,
                              quarantined=len(extra))  # fmt: skip
     totals.rows -= len(extra)
+    if delivery.reason == "final":
+        number = "bill/InvoiceId" if delivery.provider == AWS else "InvoiceId"
+        truth.invoices.append({
+            "provider": delivery.provider, "index": delivery.index, "issued_on": delivery.on, "billed": totals.billed,
+            "invoice_id": next(text for text in lines.texts[number] if text),
+        })  # fmt: skip
     truth.make_current(bill, mask, totals, watched)
     return len(lines)
 

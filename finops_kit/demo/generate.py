@@ -74,7 +74,7 @@ def generate(
     from finops_kit.demo import planted, reference, snapshots
 
     reference.write(folder, time, seed, scale, tenants, fleets, truth)
-    say("reference data: CMDB, assets, budgets, metrics, contracts, exchange rates")
+    say("reference data: CMDB, assets, budgets, metrics, contracts, exchange rates, invoices, price list")
     snapshots.write(folder, time, seed, scale, fleets, truth)
     say("snapshots: cloud inventory, vSphere, Kubernetes")
     planted.note(time, seed, scale, tenants, fleets, truth)

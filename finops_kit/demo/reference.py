@@ -1,4 +1,4 @@
-"""Reference data: CMDB, asset register, budgets, business metrics, contracts, exchange rates; one CSV each.
+"""Reference data: CMDB, asset register, budgets, business metrics, contracts, exchange rates, invoices and prices.
 
 The column names are those of the store's tables. Account ids and cost centres are text and keep their zeros.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finops_kit.demo import registers
 from finops_kit.demo.estate import (
     ACCOUNTS,
     AWS,
@@ -39,7 +40,8 @@ _COLUMNS = {
 }
 _FILES = {"cmdb_item": ("cmdb", "cmdb"), "asset": ("asset_register", "assets"), "budget": ("budgets", "budgets"),
           "business_metric": ("business_metrics", "metrics"), "contract": ("contracts", "contracts"),
-          "exchange_rate": ("exchange_rates", "exchange-rates")}  # fmt: skip
+          "exchange_rate": ("exchange_rates", "exchange-rates"), "invoice": ("invoices", "invoices"),
+          "price_list": ("price_list", "price-lists")}  # fmt: skip
 #: services whose requests are known by the day
 DAILY_SERVICES = ("online-banking", "mobile-banking", "payments")
 _OPEN = "2023-01-01"
@@ -52,11 +54,12 @@ _CLASS = {"Server": "server", "LPAR": "mainframe", "Storage Array": "storage", "
 
 def write(out: Path, time: Calendar, seed: int, scale: float, tenants: tuple[Tenant, ...], fleets: dict[str, Fleet],
           truth: Truth) -> None:  # fmt: skip
-    """Write the six reference files, delivered on the estate's last day."""
+    """Write the reference files, delivered on the estate's last day."""
     tables = {
         "cmdb_item": cmdb(time), "asset": assets(time, fleets), "budget": budgets(time, truth),
         "business_metric": metrics(time, seed, scale, tenants), "contract": contracts(time),
-        "exchange_rate": exchange_rates(time),
+        "exchange_rate": exchange_rates(time), "invoice": registers.invoices(time, truth),
+        "price_list": registers.price_list(time, fleets, truth),
     }  # fmt: skip
     for table, rows in tables.items():
         name, format = _FILES[table]

@@ -68,6 +68,7 @@ class Truth:
     by_resource: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     late: list[dict[str, Any]] = field(default_factory=list)
     restated: dict[str, Any] = field(default_factory=dict)
+    invoices: list[dict[str, Any]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
     _counted: dict[tuple[str, int], list[tuple[dict[Any, int], Any, int]]] = field(default_factory=dict)
 

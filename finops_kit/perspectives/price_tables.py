@@ -144,14 +144,30 @@ def _change_words(rows: list[Row]) -> str:
     return f"{count(new, 'SKU')} new on the bill, {count(len(rows) - new, 'other change')} of price or presence."
 
 
-def history_table(basis: Basis) -> ResultTable:
-    """List and negotiated price of every SKU over a year, against the price list where one is delivered."""
+def history_rows(basis: Basis) -> list[Row]:
+    """Each price item of the month with its prices over a year and what the price list says, the dearest first."""
+    found: list[Row] = basis.once("price_history", _history_rows)
+    return found
+
+
+def _history_rows(basis: Basis) -> list[Row]:
     offers = in_force(basis.table("price_list"), str(basis.start))
     prices = _prices(basis)
     rows = basis.rows(price_history(prices, offers, str(basis.start), HISTORY_MONTHS, _conversions(basis)))
+    return _in_reporting_currency(basis, rows)
+
+
+def above_list_rows(basis: Basis, by_pct: float) -> list[Row]:
+    """Price items billed above the price list by so much or more, the dearest first."""
+    return [row for row in history_rows(basis) if (row["above_offer_pct"] or 0) >= by_pct]
+
+
+def history_table(basis: Basis) -> ResultTable:
+    """List and negotiated price of every SKU over a year, against the price list where one is delivered."""
+    rows = history_rows(basis)
     return result(
         "price_history", "Unit prices over twelve months", "What did we pay a unit, and what does the price list say?",
-        _in_reporting_currency(basis, rows)[:300],
+        rows[:300],
         ("provider", "ServiceName", "sku", "PricingUnit", "list_price", "contracted_price", "first_month",
          "first_price", "moved_pct", "changes", "offered_price", "above_offer_pct", "EffectiveCost", "BillingCurrency"),
         units={"moved_pct": "%", "above_offer_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,

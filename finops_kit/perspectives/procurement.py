@@ -12,7 +12,13 @@ from finops_kit.perspectives.cost import LABELS, breakdown, no_charges, share, t
 from finops_kit.perspectives.finance import commitment_rows
 from finops_kit.perspectives.page import page, total_figure
 from finops_kit.perspectives.period import next_month
-from finops_kit.perspectives.price_tables import change_rows, changes_table, history_table, new_sku_figure
+from finops_kit.perspectives.price_tables import (
+    above_list_rows,
+    change_rows,
+    changes_table,
+    history_table,
+    new_sku_figure,
+)
 from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, day_name, money, percent
@@ -97,6 +103,10 @@ def _next_steps(basis: Basis, soon: list[Row], listed: list[Row], rising: list[R
         first = rising[0]
         steps.append(NextStep(f"Ask {first['provider']} why {first['sku']} rose by {first['drift_pct']:.1f} %.",
                               "catalogue_changes"))  # fmt: skip
+    if above := above_list_rows(basis, DRIFT_PCT):
+        first = above[0]
+        steps.append(NextStep(f"Ask {first['provider']} why {first['ServiceName']} is billed "
+                              f"{first['above_offer_pct']:.1f} % above the price list.", "price_history"))  # fmt: skip
     idle = [row for row in commitment_rows(basis) if (row["utilisation_pct"] or 100) < LITTLE_USED_PCT]
     if idle:
         worst = min(idle, key=lambda row: row["utilisation_pct"])

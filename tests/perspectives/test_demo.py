@@ -10,7 +10,9 @@ import pytest
 
 from finops_kit.perspectives import PERSPECTIVES, read_perspective, trace_measure
 from finops_kit.perspectives.basis import Basis
+from finops_kit.perspectives.closing import check_month
 from finops_kit.perspectives.operations import cluster_table
+from finops_kit.perspectives.read import open_basis
 from finops_kit.settings import Workspace
 from finops_kit.store import create_store, open_reader
 from finops_kit.value.settle import to_cents
@@ -79,7 +81,6 @@ def test_the_planted_anomaly_of_the_month_is_found(estate):
 
 def _accrued(estate, by, version):
     from finops_kit.perspectives.accruals import accruals
-    from finops_kit.perspectives.read import open_basis
 
     store, truth = estate
     with open_basis(store.root, version, truth["latest_closed_month"]) as basis:
@@ -120,6 +121,30 @@ def test_the_finance_page_shows_the_open_month_three_ways_and_explains_the_close
     assert sum(parts) == bill == reading.grand_total.quantize(Decimal("0.01"))
     frame = reading.tables["accrual_differences"].frame
     assert "identity-signins" in frame["ResourceId"].iloc[0]  # the planted anomaly of the month
+
+
+def test_the_close_is_open_where_an_invoice_has_no_bill_and_nowhere_else(estate):
+    store, truth = estate
+    with open_basis(store.root, 0, truth["latest_closed_month"]) as basis:
+        check = check_month(basis)
+    (account,) = check.differences
+    planted = truth["invoices"]
+    assert (account.provider, account.difference.quantize(Decimal("0.01"))) == (planted["provider"], Decimal("-1250"))
+    assert [line["what"] for line in account.lines] == [f"invoice {planted['invoice_id']}"]
+
+
+def test_procurement_holds_bills_against_the_price_list_and_contract_in_force(estate):
+    _, truth = estate
+    reading = of_period(estate, "procurement")
+    planted = truth["price_not_followed"]
+    prices = reading.tables["price_history"].frame.set_index("sku")
+    dearer = prices[prices["above_offer_pct"].astype(float) > 0.01]
+    assert list(dearer.index) == [planted["sku"]]
+    assert dearer["offered_price"].iloc[0] == pytest.approx(float(planted["agreed"]))
+    assert prices["offered_price"].notna().sum() > 10
+    agreed = reading.tables["negotiated"].frame.set_index("provider")
+    assert "price list" in agreed.loc["AWS", "agreed_by"] and agreed.loc["AWS", "agreed_pct"] < 7
+    assert agreed.loc["DC Munich", "agreed_by"] == "C-2020-0014"
 
 
 def test_namespaces_and_idle_carry_what_the_nodes_were_billed(estate):
