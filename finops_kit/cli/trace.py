@@ -81,10 +81,9 @@ def command(
 
 def _expired(reader: Any) -> list[str]:
     """What bills the version once had and has no longer, one sentence an act."""
-    from finops_kit.store.expire import acts_since
 
     acts: dict[int, list[str]] = {}
-    for act in acts_since(reader):
+    for act in reader.expired_since():
         if act["table"] == "charge":
             acts.setdefault(act["by"], []).append(act["batch_id"])
     return [

@@ -22,8 +22,8 @@ from typing import Any
 
 from finops_kit.errors import StoreError, StoreMissing, UsageError, VerificationFailed, VersionUnknown
 from finops_kit.settings import Workspace
+from finops_kit.store.acts import EXPIRE
 from finops_kit.store.configuration import named_catalogue, read_settings
-from finops_kit.store.expire import EXPIRE
 from finops_kit.store.footers import extremes
 from finops_kit.store.lock import writer_lock
 from finops_kit.store.relocate import to_postgres, to_sqlite

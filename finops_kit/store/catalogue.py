@@ -15,13 +15,11 @@ from datetime import timedelta
 import duckdb
 
 from finops_kit.fields import TABLES
-from finops_kit.store.compact import COMPACT, versions_of
-from finops_kit.store.expire import EXPIRE
+from finops_kit.store.acts import COMPACT, EXPIRE, MIGRATE, versions_of
 from finops_kit.store.finding import Finding
 from finops_kit.store.footers import Catalogue, Row, check_footers, commit_extra
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import canonical
-from finops_kit.store.migrate import MIGRATE
 from finops_kit.store.reader import Reader
 
 #: what the lake keeps for features that an insert-only store does not use: each must be empty

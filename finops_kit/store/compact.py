@@ -9,27 +9,23 @@ the rows of the new file against theirs. So nothing that was proven rests on the
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from finops_kit.errors import ReconciliationFailed
 from finops_kit.fields import TABLES
 from finops_kit.settings import Workspace
+from finops_kit.store.acts import COMPACT, merges, versions_of
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
+from finops_kit.store.reader import Reader
+from finops_kit.store.writer import Batch, open_writer
 
-if TYPE_CHECKING:
-    from finops_kit.store.reader import Reader
-    from finops_kit.store.writer import Batch
-
-#: the kind of a ledger entry by which small files were merged
-COMPACT = "compact"
 #: what is merged: all but derived runs, which are merged as they are written
 COMPACTED = tuple(name for name in TABLES if name != "state_run")
 #: a batch's part of a table is small up to this size, in bytes
@@ -76,8 +72,6 @@ def compact(workspace: Workspace, *, actor: str | None = None, dry_run: bool = T
     ReconciliationFailed : the new file does not hold the same rows; nothing was changed
     StoreBusy, StoreError : another process writes, or the store cannot be written to
     """
-    from finops_kit.store.writer import open_writer
-
     with open_writer(workspace) as writer, writer.exclusive():
         plan = [(table, group) for table, group in _groups(_pieces(writer.connection), fewest)]
         told: Row = {
@@ -171,15 +165,6 @@ def _content(
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def merges(entries: Sequence[Row]) -> list[Row]:
-    """What was merged by the ledger's entries, in their order, each with ``by``, the number of the act's entry."""
-    return [
-        {**record, "by": entry["entry"]}
-        for entry in entries if entry["kind"] == COMPACT
-        for record in json.loads(entry["details"] or "{}").get("merged", [])
-    ]  # fmt: skip
-
-
 def check_merges(reader: Reader, entries: Sequence[Row], expired: Sequence[Row]) -> Iterator[Finding]:
     """Hold the rows of each merged file against those of the files that it replaced, unless they expired since."""
     gone = {(act["table"], act["batch_id"]) for act in expired}
@@ -192,13 +177,3 @@ def check_merges(reader: Reader, entries: Sequence[Row], expired: Sequence[Row])
         if was != now or now[0] != record["rows"]:
             where = f"{table}: {', '.join(record['files'])} (ledger entry {record['by']})"
             yield Finding("merged file", where, f"the {was[0]} rows of the files that it replaced", f"{now[0]} others")
-
-
-def versions_of(connection: duckdb.DuckDBPyConnection, kind: str) -> dict[int, int]:
-    """The store version that each act of a kind made, by the number of its ledger entry, at whatever version."""
-    found = connection.execute(
-        f"SELECT commit_message, snapshot_id FROM __ducklake_metadata_{LAKE}.ducklake_snapshot_changes "
-        "WHERE starts_with(commit_message, ?)",
-        [f"{kind} b"],
-    ).fetchall()
-    return {int(message.rpartition(" b")[2].partition("-")[0]): int(version) for message, version in found}

@@ -6,7 +6,7 @@ its hash, the rule, the reason and who. Only then are the files removed from dis
 so each leaf of the Merkle tree stays, and a proof made earlier still holds.
 
 From the act's version on the data is gone. A reader at an earlier version sees what has not expired since
-(:func:`expired_files`): a version stays what it was, less what had to be destroyed.
+(:func:`.acts.expired_files`): a version stays what it was, less what had to be destroyed.
 
 Source: GDPR Article 5(1)(e) and 17(1)(e), AO section 147(3): data is kept as long as it must be, and no longer.
 """
@@ -18,35 +18,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from finops_kit.errors import UsageError, VerificationFailed
-from finops_kit.fields import REFERENCE_TABLES
 from finops_kit.settings import Workspace
-from finops_kit.store.compact import COMPACT, merges
-from finops_kit.store.configuration import StoreSettings
+from finops_kit.store.acts import COMPACT, EXPIRE, expired_batches, merges
+from finops_kit.store.configuration import StoreSettings, read_settings
 from finops_kit.store.lake import LAKE
-
-if TYPE_CHECKING:
-    from finops_kit.store.reader import Reader
-
-#: the kind of a ledger entry by which data expired
-EXPIRE = "expire"
-#: what can expire batch by batch: nothing else in the store follows from it but figures, which say so
-EXPIRABLE = ("charge", "quarantine", "report_run", "usage_sample", *(table.name for table in REFERENCE_TABLES))
-#: what never expires, and why
-STAYS = {
-    "ledger": "it is the proof",
-    "delivery": "it says which delivery is current",
-    "month_close": "it says what was signed off",
-    "resource_snapshot": "states are derived from it",
-    "observation_scope": "states are derived from it",
-    "platform_event": "the times and causes of scaling are derived from it",
-    "state_run": "figures lead back to it",
-    "derivation": "figures lead back to it",
-}
+from finops_kit.store.ledger import file_hash
+from finops_kit.store.retention import CLASSES, EXPIRABLE, TABLE_CLASSES, retention_years
+from finops_kit.store.writer import open_writer
 
 Row = dict[str, Any]
 
@@ -94,8 +77,6 @@ def plan_expiry(
     ------
     UsageError : there is no such class, or none of its tables can expire
     """
-    from finops_kit.store.retention import CLASSES, TABLE_CLASSES, retention_years
-
     if retention_class not in CLASSES:
         raise UsageError(f"There is no class {retention_class!r}. There are {', '.join(CLASSES)}.")
     years = retention_years(settings)
@@ -164,10 +145,6 @@ def expire(
     VerificationFailed : a file that should go is not what the ledger says; nothing is removed
     StoreBusy, StoreError : another process writes, or the store cannot be written to
     """
-    from finops_kit.store.configuration import read_settings
-    from finops_kit.store.ledger import file_hash
-    from finops_kit.store.writer import open_writer
-
     if not dry_run and not reason.strip():
         raise UsageError("Expiry is recorded with its reason: say --reason.")
     with open_writer(workspace) as writer, writer.exclusive():
@@ -216,72 +193,3 @@ def remove_expired(workspace: Workspace, entries: Sequence[Row]) -> int:
                 path.unlink()
                 removed += 1
     return removed
-
-
-def expired_batches(entries: Sequence[Row]) -> list[Row]:
-    """What expired by the ledger's entries: per batch and table, with ``by``, the number of the act's entry."""
-    found = []
-    for entry in entries:
-        if entry["kind"] == EXPIRE:
-            told = json.loads(entry["details"] or "{}")
-            act = {"by": entry["entry"], "class": told.get("class", ""), "reason": told.get("reason", ""),
-                   "actor": entry["actor"], "recorded_at": entry["recorded_at"]}  # fmt: skip
-            found += [{**batch, **act} for batch in told.get("batches", [])]
-    return found
-
-
-def acts_of(expired: Sequence[Row]) -> list[Row]:
-    """The acts by which batches expired: entry, class, reason, who, when, and how much of which tables.
-
-    Parameters
-    ----------
-    expired : per batch and table, as :func:`expired_batches` gives them
-    """
-    acts: dict[int, Row] = {}
-    batches: dict[int, set[str]] = defaultdict(set)
-    for one in expired:
-        act = acts.setdefault(
-            one["by"],
-            {"entry": one["by"], "class": one["class"], "reason": one["reason"], "actor": one["actor"],
-             "recorded_at": one["recorded_at"].astimezone(UTC).isoformat(), "tables": [], "batches": 0, "files": 0,
-             "rows": 0},
-        )  # fmt: skip
-        act["tables"] = sorted({*act["tables"], one["table"]})
-        batches[one["by"]].add(one["batch_id"])
-        act["batches"] = len(batches[one["by"]])
-        act["files"] += len(one["files"])
-        act["rows"] += one.get("rows", 0)
-    return [acts[number] for number in sorted(acts)]
-
-
-def expired_files(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, int]:
-    """Tables of which files expired after a version, each with the version from which on they are read without them.
-
-    A file that was merged into another is still there; only where that one expired are both gone.
-    """
-    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
-    rows = connection.execute(
-        f"SELECT t.table_name, max(f.end_snapshot) FROM {catalogue}_data_file f JOIN {catalogue}_table t "
-        f"USING (table_id) JOIN {catalogue}_snapshot_changes c ON c.snapshot_id = f.end_snapshot "
-        f"WHERE f.end_snapshot > ? AND starts_with(c.commit_message, '{EXPIRE} b') GROUP BY 1",
-        [version],
-    ).fetchall()
-    return {str(table): int(until) for table, until in rows}
-
-
-def acts_since(reader: Reader) -> list[Row]:
-    """What expired of what a reader's version once had, by acts at whatever version."""
-    return [act for act in expired_batches(newest_entries(reader, EXPIRE)) if act["entry"] <= reader.ledger_entries]
-
-
-def newest_entries(reader: Reader, kind: str) -> list[Row]:
-    """The ledger's entries of a kind, read at the newest version, whatever the reader's own is."""
-    newest = f"(SELECT max(snapshot_id) FROM __ducklake_metadata_{LAKE}.ducklake_snapshot)"
-    row = reader.connection.execute(f"SELECT {newest}").fetchone()
-    at = f" AT (VERSION => {int(row[0])})" if row and reader.version != row[0] else ""
-    source = f"{LAKE}.ledger{at}" if reader.source("ledger").startswith(LAKE) else reader.source("ledger")
-    names = ("entry", "kind", "details", "actor", "recorded_at")
-    found = reader.connection.execute(
-        f"SELECT {', '.join(names)} FROM {source} WHERE kind = ? ORDER BY entry", [kind]
-    ).fetchall()
-    return [dict(zip(names, row, strict=True)) for row in found]

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from finops_kit.store.compact import COMPACT, merges
-from finops_kit.store.expire import acts_since, newest_entries
+from finops_kit.store.acts import COMPACT, merges
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.reader import Reader
@@ -37,8 +36,8 @@ class Catalogue:
         self.schemas = self.rows("schema_versions", "begin_snapshot <= ?")
         self.table_name = {row["table_id"]: row["table_name"] for row in self.tables}
         self.committed = {self._hash(row): version for version, row in self.changes.items() if self._hash(row)}
-        self.expired = acts_since(reader)
-        self.merged = merges(newest_entries(reader, COMPACT))
+        self.expired = reader.expired_since()
+        self.merged = merges(reader.newest_entries(COMPACT))
         newest = self.rows("snapshot", "snapshot_id > ?", "snapshot_id")
         self.is_newest = not newest
 

@@ -12,12 +12,11 @@ from typing import Any
 import duckdb
 
 from finops_kit.fields import TABLES
-from finops_kit.store.compact import COMPACT, merges
-from finops_kit.store.expire import EXPIRE
+from finops_kit.store.acts import COMPACT, EXPIRE, MIGRATE, merges
 from finops_kit.store.finding import Finding
+from finops_kit.store.lacking import lacking
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import GENESIS, entry_hash, file_hash, plain
-from finops_kit.store.migrate import MIGRATE, lacking
 from finops_kit.store.reader import Reader
 from finops_kit.store.writer import LEDGER, SOURCE_TABLES
 

@@ -13,9 +13,10 @@ import duckdb
 
 from finops_kit.errors import StoreError, StoreMissing, UsageError, VersionUnknown
 from finops_kit.settings import Workspace
+from finops_kit.store.acts import EXPIRE, expired_batches
+from finops_kit.store.lacking import PAST, stand_ins
 from finops_kit.store.lake import LAKE, attach, connect
 from finops_kit.store.ledger import GENESIS
-from finops_kit.store.migrate import PAST, stand_ins
 from finops_kit.store.schema import StoreSettings, read_settings
 from finops_kit.store.views import create_views
 
@@ -95,6 +96,23 @@ class Reader:
     def ledger_head(self) -> str:
         """``entry_hash`` of the newest entry at this version."""
         return self._head[1]
+
+    def newest_entries(self, kind: str) -> list[dict[str, Any]]:
+        """The ledger's entries of a kind at the newest version, whatever this reader's own is."""
+        newest = f"(SELECT max(snapshot_id) FROM __ducklake_metadata_{LAKE}.ducklake_snapshot)"
+        row = self.connection.execute(f"SELECT {newest}").fetchone()
+        at = f" AT (VERSION => {int(row[0])})" if row and self.version != row[0] else ""
+        source = f"{LAKE}.ledger{at}" if self.source("ledger").startswith(LAKE) else self.source("ledger")
+        names = ("entry", "kind", "details", "actor", "recorded_at")
+        found = self.connection.execute(
+            f"SELECT {', '.join(names)} FROM {source} WHERE kind = ? ORDER BY entry", [kind]
+        ).fetchall()
+        return [dict(zip(names, one, strict=True)) for one in found]
+
+    def expired_since(self) -> list[dict[str, Any]]:
+        """What expired of what this version once had, by acts at whatever version."""
+        acts = expired_batches(self.newest_entries(EXPIRE))
+        return [act for act in acts if act["entry"] <= self.ledger_entries]
 
 
 def _as_time(as_of: str | date) -> datetime:

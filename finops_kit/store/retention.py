@@ -18,10 +18,9 @@ from datetime import UTC, date
 from typing import Any
 
 from finops_kit.errors import UsageError
-from finops_kit.fields import TABLES
-from finops_kit.store.compact import COMPACT
+from finops_kit.fields import REFERENCE_TABLES, TABLES
+from finops_kit.store.acts import COMPACT
 from finops_kit.store.configuration import StoreSettings
-from finops_kit.store.expire import STAYS
 from finops_kit.store.heads import ledger_entries
 from finops_kit.store.reader import Reader
 
@@ -33,6 +32,20 @@ TABLE_CLASSES = {
     "charge": "vouchers", "quarantine": "vouchers", "invoice": "vouchers", "contract": "letters",
     "business_metric": "letters", "usage_sample": "measurements",
 }  # fmt: skip
+
+#: what can expire batch by batch: nothing else in the store follows from it but figures, which say so
+EXPIRABLE = ("charge", "quarantine", "report_run", "usage_sample", *(table.name for table in REFERENCE_TABLES))
+#: what never expires, and why
+STAYS = {
+    "ledger": "it is the proof",
+    "delivery": "it says which delivery is current",
+    "month_close": "it says what was signed off",
+    "resource_snapshot": "states are derived from it",
+    "observation_scope": "states are derived from it",
+    "platform_event": "the times and causes of scaling are derived from it",
+    "state_run": "figures lead back to it",
+    "derivation": "figures lead back to it",
+}
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from finops_kit.store.configuration import (
     read_settings,
     write_settings,
 )
+from finops_kit.store.lacking import columns_there
 from finops_kit.store.lake import LAKE, attach, catalogue_store_id, connect
 from finops_kit.store.lock import writer_lock
-from finops_kit.store.migrate import columns_there
 
 __all__ = ["StoreSettings", "create_store", "read_settings"]
 

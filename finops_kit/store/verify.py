@@ -18,9 +18,9 @@ import duckdb
 
 from finops_kit.errors import StoreError, StoreMissing, VersionUnknown
 from finops_kit.settings import Workspace
+from finops_kit.store.acts import acts_of
 from finops_kit.store.catalogue import check_catalogue
 from finops_kit.store.compact import check_merges
-from finops_kit.store.expire import acts_of, acts_since
 from finops_kit.store.finding import Finding
 from finops_kit.store.heads import check_heads, heads_folder, read_heads
 from finops_kit.store.proofs import chain, counts, data_files, history, orphans, read_entries
@@ -138,7 +138,7 @@ def verify(
             report.findings += _all(lambda: history(reader, entries))
             report.findings += _all(lambda: check_catalogue(reader, entries))
         try:
-            expired += acts_since(reader)
+            expired += reader.expired_since()
             report.acts = acts_of(expired)
             report.expired = len({(act["batch_id"], act["table"]) for act in expired})
             known, report.bytes, file_findings = data_files(reader, entries, tell, expired)

@@ -17,8 +17,8 @@ from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.store.amortised import AMORTISED, APART, CHARGE_WITH_AMORTISED, current_sql
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
+from finops_kit.store.lacking import PAST
 from finops_kit.store.lake import LAKE
-from finops_kit.store.migrate import PAST
 
 #: parts of a report wait until a later one says that it is whole; what came late never counts
 CURRENT_DELIVERY = f"""

@@ -22,12 +22,13 @@ from finops_kit import __version__
 from finops_kit.errors import ReconciliationFailed, StoreError, StoreMissing, UsageError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.settings import Workspace
+from finops_kit.store.acts import MIGRATE
 from finops_kit.store.derive import OBSERVED_TABLES, derive_batch
 from finops_kit.store.known import KnownEntries
+from finops_kit.store.lacking import lacking, refuse_lost
 from finops_kit.store.lake import LAKE, attach, connect, refuse_lost_catalogue
 from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_hash, file_hash
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
-from finops_kit.store.migrate import migrate
 
 #: tables whose rows count as stored source rows
 SOURCE_TABLES = frozenset(
@@ -71,7 +72,7 @@ class Batch:
 
     def new_files(self, table: str) -> list[Path]:
         """The data files that this batch has written for a table."""
-        return sorted(self._writer.files_of(table) - self._touched.get(table, set()))
+        return sorted(self._writer.files_of(table) - self._touched[table]) if table in self._touched else []
 
     def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
         """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
@@ -286,6 +287,35 @@ class Writer:
             batch.version = self.version()
             self._known.append(entry, batch.version)
 
+    def migrate(self) -> None:
+        """Bring a store that an earlier version of the package made up to what this one declares, by adding only.
+
+        Missing tables are created and missing columns added, empty, as one recorded batch. No row and no data file is
+        touched, so every hash and every version stays as it was.
+
+        Raises
+        ------
+        StoreError : what is missing was there once, or is of the ledger, whose columns are what its hashes are over
+        """
+        if not lacking(self.connection):
+            return
+        with self.exclusive():
+            missing = lacking(self.connection)  # another writer may have been first
+            if not missing:
+                return
+            refuse_lost(self.connection, missing)
+            if LEDGER in missing.columns or LEDGER in (table.name for table in missing.tables):
+                raise StoreError("The store's ledger lacks columns; no version of finops made it so. Restore a backup.")
+            tables = [table.name for table in missing.tables]
+            columns = [f"{name}.{field.name}" for name, fields in missing.columns.items() for field in fields]
+            with self.batch(kind=MIGRATE, format="schema", details={"tables": tables, "columns": columns}):
+                for table in missing.tables:
+                    self.connection.execute(f"CREATE TABLE {LAKE}.{table.name} ({table.ddl})")
+                for name, fields in missing.columns.items():
+                    for field in fields:
+                        self.connection.execute(f'ALTER TABLE {LAKE}.{name} ADD COLUMN "{field.name}" {field.type}')
+            self.added = [*tables, *columns]
+
     def _undo(self, batch: Batch) -> None:
         with suppress(duckdb.Error):  # the failed statement may have ended the transaction already
             self.connection.execute("ROLLBACK")
@@ -297,7 +327,7 @@ class Writer:
 def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Iterator[Writer]:
     """Open the store for appending. The lock is taken by each batch, not for as long as the writer is open.
 
-    A store that an earlier version of the package made is brought up to date first: see :mod:`.migrate`.
+    A store that an earlier version of the package made is brought up to date first: see :meth:`Writer.migrate`.
 
     Raises
     ------
@@ -321,7 +351,7 @@ def open_writer(workspace: Workspace, wait_seconds: float = WAIT_SECONDS) -> Ite
     try:
         attach(connection, workspace, read_only=False)
         writer = Writer(workspace, connection, wait_seconds)
-        writer.added = migrate(writer)
+        writer.migrate()
         yield writer
     finally:
         connection.close()

@@ -68,7 +68,7 @@ def test_the_reference_is_complete() -> None:
 
 
 #: commands that read no store, write to it now, name versions their own way, or copy it as it is
-WITHOUT_AS_OF = {"demo", "init", "ingest", "observe", "serve", "diff", "backup", "restore"}
+WITHOUT_AS_OF = {"backup", "compact", "demo", "diff", "ingest", "init", "observe", "restore", "serve"}
 
 
 def test_everything_that_reads_the_store_takes_a_version_or_a_time() -> None:

@@ -135,7 +135,7 @@ def test_no_statement_in_the_source_takes_anything_back() -> None:
             else:
                 continue
             verb = re.match(r"\s*(UPDATE|DELETE FROM|DROP TABLE|TRUNCATE|ALTER TABLE|MERGE INTO)\s", text, re.I)
-            adds = path.name == "migrate.py" and re.match(r"ALTER TABLE lake\.lake ADD COLUMN ", text)
+            adds = path.name == "writer.py" and re.match(r"ALTER TABLE lake\.lake ADD COLUMN ", text)
             # expiry, and compaction, which inserts the same rows again: acts whose ledger entry names each file
             expires = path.name in ("expire.py", "compact.py") and text.startswith(
                 "DELETE FROM lake.lake WHERE batch_id IN ("

@@ -16,7 +16,7 @@ from finops_kit.errors import UsageError, VerificationFailed, VersionUnknown
 from finops_kit.fields import TABLES
 from finops_kit.settings import Workspace
 from finops_kit.store import expire as module
-from finops_kit.store import open_reader, open_writer
+from finops_kit.store import open_reader, open_writer, retention
 from finops_kit.store.backup import backup, restore
 from finops_kit.store.expire import expire
 from finops_kit.store.heads import check_root, seen_head
@@ -105,7 +105,7 @@ def test_samples_of_use_expire_and_no_state_is_changed_by_it(copied: Workspace) 
     assert rows(copied, "SELECT * FROM usage_of_state") == rows(copied, "SELECT * FROM usage_of_state", version) == []
     assert rows(copied, "SELECT * FROM state_interval ORDER BY ALL") == states
     assert verify(copied).findings == verify(copied, as_of=version).findings == []
-    assert set(TABLES) == {*module.EXPIRABLE, *module.STAYS}  # each table expires, or it is said why it never does
+    assert set(TABLES) == {*retention.EXPIRABLE, *retention.STAYS}  # each expires, or it is said why it never does
 
 
 def test_a_backup_knows_what_expired(copied: Workspace, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import duckdb
 
@@ -23,9 +23,6 @@ from finops_kit.fields import TABLES
 from finops_kit.store.derive.rules import IDENTITY_COLUMNS, OBSERVED_COLUMNS, RULE_VERSION
 from finops_kit.store.derive.runs import SNAPSHOT_COLUMNS, add, count_rows, derive_runs, prepare
 from finops_kit.store.lake import LAKE, text_literal
-
-if TYPE_CHECKING:
-    from finops_kit.store.writer import Batch
 
 #: a batch that appended to one of these is derived from
 OBSERVED_TABLES = frozenset({"resource_snapshot", "observation_scope"})
@@ -45,6 +42,31 @@ _LOOKS = f"""
     SELECT DISTINCT source_system, scope, observed_at, complete IS NULL AS lost
     FROM {LAKE}.observation_scope WHERE coalesce(complete, true)
 """
+
+
+class Batch(Protocol):
+    """What is asked of the batch under way: see :class:`finops_kit.store.Batch`."""
+
+    entry: int
+    id: str
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The writer's connection."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """The folder of the data files."""
+        ...
+
+    def new_files(self, table: str) -> list[Path]:
+        """The data files that the batch has written for a table."""
+        ...
+
+    def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
+        """Append what a SELECT yields."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +135,7 @@ def derive_batch(batch: Batch) -> None:
         rederive_batch(batch)
         return
     connection.execute(f"CREATE OR REPLACE TEMP VIEW derive_live AS {live_run_sql(live, batch.data)}")
-    _collect(connection, batch.id)
+    _collect(batch)
     derive_runs(connection)
     count = count_rows(connection, "derive_run")
     if count:
@@ -182,19 +204,28 @@ _PATH = """
 """
 
 
-def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
+def _own_snapshots(batch: Batch) -> str:
+    """A source of the batch's own observations: from its files, as far as those can be read without the catalogue."""
+    files = batch.new_files("resource_snapshot")
+    if files and all(_is_plain(path) for path in files):
+        listed = ", ".join(text_literal(path.as_posix()) for path in files)
+        return f"(SELECT * FROM read_parquet([{listed}], hive_partitioning = false))"
+    return f"(SELECT * FROM {LAKE}.resource_snapshot WHERE batch_id = {text_literal(batch.id)})"
+
+
+def _collect(batch: Batch) -> None:
     """Make ``derive_observation`` and ``derive_look``: all that the runs of the touched resources follow from."""
+    connection, own = batch.connection, _own_snapshots(batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE derive_touched AS
             SELECT resource_id, min(observed_at) AS first_at, count(DISTINCT source_system) AS sources,
                 min(source_system) AS only_source
-            FROM {LAKE}.resource_snapshot WHERE batch_id = ? GROUP BY resource_id""",
-        [batch_id],
+            FROM {own} GROUP BY resource_id"""
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE derive_new_look AS SELECT *, source_system || chr(9) || scope AS place "
         f"FROM ({_LOOKS} AND batch_id = ?)",
-        [batch_id],
+        [batch.id],
     )
     if count_rows(connection, "derive_new_look"):
         connection.execute(
@@ -215,11 +246,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, batch_id: str) -> None:
         continued = (
             "resource_id IN (SELECT resource_id FROM derive_path WHERE continued)" if paths.get(False) else "true"
         )
-        add(
-            connection,
-            f"SELECT {_SNAPSHOT} FROM {LAKE}.resource_snapshot WHERE batch_id = ? AND {continued}",
-            [batch_id],
-        )
+        add(connection, f"SELECT {_SNAPSHOT} FROM {own} WHERE {continued}")
         add(connection, f"""
             SELECT resource_id, resource_name, source_system, last_seen_at AS observed_at, presence, scope,
                 {", ".join((*IDENTITY_COLUMNS, *OBSERVED_COLUMNS))}, usage_vcpu, tags, attributes,

@@ -1,28 +1,23 @@
-"""Bring a store that an earlier version of the package made up to what this one declares, by adding only.
+"""What a version of a store lacks of what is declared, and what a reader sees in its place.
 
-Missing tables are created and missing columns added, empty, by the next writer, as a batch of its own with a
-ledger entry of kind ``migrate``. No row and no data file is touched, so every hash and every version stays as
-it was. A reader never writes: at a version that lacks a table or a column it sees an empty table or nulls.
+A store may have been made by an earlier version of the package, and a version of it before data expired. A reader
+never writes: where its version lacks a table or a column it sees an empty table or nulls. What a writer adds is said
+in :meth:`.writer.Writer.migrate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
 from finops_kit.errors import StoreError
 from finops_kit.fields import TABLES
 from finops_kit.fields.types import Field, Table
-from finops_kit.store.expire import expired_files
+from finops_kit.store.acts import expired_files
 from finops_kit.store.lake import LAKE
 
-if TYPE_CHECKING:
-    from finops_kit.store.writer import Writer
-
-#: the kind of a ledger entry that adds tables or columns
-MIGRATE = "migrate"
 #: the schema, in a reader's own memory, of what stands in for tables that its version lacks in part
 PAST = "past"
 
@@ -56,33 +51,6 @@ def lacking(connection: duckdb.DuckDBPyConnection) -> Lacking:
         if name in there and (missing := tuple(field for field in table.fields if field.name not in there[name]))
     }
     return Lacking(tuple(table for name, table in TABLES.items() if name not in there), columns)
-
-
-def migrate(writer: Writer) -> list[str]:
-    """Add what the store lacks, as one recorded batch; returns what was added, such as ``budget.note``.
-
-    Raises
-    ------
-    StoreError : what is missing was there once, or is of the ledger, whose columns are what its hashes are over
-    """
-    if not lacking(writer.connection):
-        return []
-    with writer.exclusive():
-        missing = lacking(writer.connection)  # another writer may have been first
-        if not missing:
-            return []
-        refuse_lost(writer.connection, missing)
-        if "ledger" in missing.columns or "ledger" in (table.name for table in missing.tables):
-            raise StoreError("The store's ledger lacks columns; no version of finops made it so. Restore a backup.")
-        tables = [table.name for table in missing.tables]
-        columns = [f"{name}.{field.name}" for name, fields in missing.columns.items() for field in fields]
-        with writer.batch(kind=MIGRATE, format="schema", details={"tables": tables, "columns": columns}) as batch:
-            for table in missing.tables:
-                batch.connection.execute(f"CREATE TABLE {LAKE}.{table.name} ({table.ddl})")
-            for name, fields in missing.columns.items():
-                for field in fields:
-                    batch.connection.execute(f'ALTER TABLE {LAKE}.{name} ADD COLUMN "{field.name}" {field.type}')
-    return [*tables, *columns]
 
 
 def refuse_lost(connection: duckdb.DuckDBPyConnection, missing: Lacking) -> None:
