@@ -27,12 +27,14 @@ CUR = FIXTURES / "aws_cur" / "sample-anonymous-aws-export-dataset.csv"
 FLOOR_CSV = """
 import duckdb, sys
 con = duckdb.connect(config={"memory_limit": "1GB"})
+con.execute("SET enable_progress_bar = false")
 con.execute(f"COPY (SELECT * FROM read_csv('{sys.argv[1]}', nullstr='NULL')) TO '{sys.argv[2]}' "
             "(FORMAT parquet, COMPRESSION zstd)")
 """
 FLOOR_PARQUET = """
 import duckdb, sys
 con = duckdb.connect(config={"memory_limit": "1GB"})
+con.execute("SET enable_progress_bar = false")
 con.execute(f"COPY (SELECT * FROM read_parquet('{sys.argv[1]}')) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)")
 """
 EMPTY_STORE = """

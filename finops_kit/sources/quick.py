@@ -139,8 +139,8 @@ def exact_numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
     """Texts as decimals of this type, no digit lost; None where one might not fit.
 
     Arrow's own cast (26.0) says nothing where it meets more digits than 128 bits hold: ``7E20`` and some numbers of
-    39 digits wrap around, ``1.0000E-58`` becomes 0. So long texts and wide exponents are left out, and the largest
-    number is looked at first, as a float.
+    39 digits wrap around, ``1.0000E-58`` becomes 0. So long texts and wide exponents are left out. Where the point
+    stands in each says that it fits; else the largest number is looked at first, as a float.
 
     Raises
     ------
@@ -148,9 +148,14 @@ def exact_numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
     """
     if (pc.max(pc.binary_length(texts)).as_py() or 0) > kind.precision:
         return None
-    exponents = any(pc.any(pc.match_substring(texts, sign)).as_py() for sign in "eE")
+    exponents = any((pc.max(pc.find_substring(texts, sign)).as_py() or 0) > 0 for sign in "eE")  # none begins with it
     if exponents and pc.any(pc.match_substring_regex(texts, _WIDE)).as_py():
         return None
+    if not exponents:
+        points = pc.min_max(pc.find_substring(texts, "."))
+        first, last = points["min"].as_py(), points["max"].as_py()
+        if first is not None and first >= 0 and last <= kind.precision - kind.scale:
+            return texts.cast(kind)
     bounds = pc.min_max(texts.cast(pa.float64()))
     first, last = bounds["min"].as_py(), bounds["max"].as_py()
     limit = 10.0 ** (kind.precision - kind.scale) * 0.999
