@@ -14,10 +14,11 @@ from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.tables import Row
 from finops_kit.value.accrual import accrue, with_items
-from finops_kit.value.catalogue import in_force
+from finops_kit.value.catalogue import by_the_hour, in_force
 from finops_kit.value.completeness import as_delivered, complete, delivery_day, month_completeness
 from finops_kit.value.lens import in_period, monthly_rates
 from finops_kit.value.reconciliation import in_currency, reconcile
+from finops_kit.value.units import unit_conversions
 
 #: past months that a completeness is taken from
 PAST_MONTHS = 3
@@ -111,11 +112,16 @@ class Accruals:
     def _lines(self, month: date, until: date) -> Table:
         basis = self.basis
         end = next_month(month)
-        lines = accrue(
-            self.items, self.states, str(month), str(end), str(until), in_force(basis.table("price_list"), str(month))
-        )
+        lines = accrue(self.items, self.states, str(month), str(end), str(until), self._hourly(month))
         rates = monthly_rates(basis.table("exchange_rate"), basis.currency)
         return basis.keep(f"accrual_{month:%Y%m}_{until:%Y%m%d}", in_currency(lines, rates, str(month), basis.currency))
+
+    def _hourly(self, month: date) -> Table:
+        """What the price list says of a month's hours, whatever unit of time it is written in."""
+        offers = self.basis.table("price_list")
+        said = self.basis.rows(offers.select("provider_name", "unit").distinct())
+        units = {(row["provider_name"], unit) for row in said for unit in (row["unit"], "Hours")}
+        return by_the_hour(in_force(offers, str(month)), unit_conversions(units))
 
     def billed(self, month: date) -> Table:
         """The bill of a month as price items."""

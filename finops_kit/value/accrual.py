@@ -108,7 +108,7 @@ def accrue(
     states : one row per resource_key and stretch ``[valid_from, valid_to)``: present, kind, provider, account_id,
         state_sku, storage_gib, power_state, ``observed_until`` (carried after it)
     start, end, until : ISO days
-    price_list : provider, sku, unit, currency, unit_price; used where no bill says a price
+    price_list : prices of an hour, see :func:`finops_kit.value.catalogue.by_the_hour`; used where no bill says a price
 
     Returns
     -------
@@ -383,10 +383,9 @@ def _sku_lines(known: Table, spans: Table, new: Table, price_list: Table | None)
     lines = _line(found, amount * found.per_hour, found.price, "sku", why, found.unseen_hours / found.hours)
     rest = new.anti_join(rates.select("kind", "state_sku").distinct(), ["kind", "state_sku"])
     if price_list is not None:
-        offers = price_list.mutate(hourly=price_list.unit.lower().isin(("hours", "hour", "hrs", "h")))
-        offers = offers.filter(offers.hourly).select(
-            "provider", ServiceName=offers.service.fill_null(""), sku=offers.sku, PricingUnit=offers.unit,
-            BillingCurrency=offers.currency, price=offers.unit_price.cast("float64"),
+        offers = price_list.select(
+            "provider", ServiceName=price_list.service.fill_null(""), sku=price_list.sku, PricingUnit=price_list.unit,
+            BillingCurrency=price_list.currency, price=price_list.unit_price.cast("float64"),
         )  # fmt: skip
         listed = rest.join(offers, [rest.state_provider == offers.provider, rest.state_sku == offers.sku])
         listed = listed.mutate(SubAccountId=listed.account.fill_null(""), service_id=ibis.null("string"))

@@ -107,6 +107,32 @@ def in_force(price_list: Table, day: str) -> Table:
     )  # fmt: skip
 
 
+def by_the_hour(offers: Table, conversions: Table) -> Table:
+    """What is priced by a time, as the price of an hour: 90 for `100 Hours` are 0.90, 0.001 a second are 3.60.
+
+    Parameters
+    ----------
+    offers : see :func:`in_force`
+    conversions : see :func:`finops_kit.value.units.unit_conversions`, ``Hours`` of every provider among them
+
+    Returns
+    -------
+    one row per provider, sku and currency: ``service``, ``unit`` (``Hours``), ``unit_price`` (float, currency an hour);
+    where an hour has a price of its own, that one
+    """
+    hours = conversions.filter(conversions.shown_unit == "Hours")
+    rows = offers.join(hours, [offers.provider == hours.said_provider, offers.unit == hours.said_unit])
+    place = ibis.row_number().over(
+        group_by=["provider", "sku", "currency"],
+        order_by=[rows.unit != "Hours", ibis.desc(rows.valid_from.fill_null(ibis.date("0001-01-01"))), "unit"],
+    )
+    rows = rows.mutate(place=place)
+    price = rows.unit_price.cast("float64") / rows.per_shown
+    return rows.filter(rows.place == 0).select(
+        "provider", "sku", "service", "currency", unit=ibis.literal("Hours"), unit_price=price
+    )
+
+
 def price_history(
     prices: Table, offers: Table, month: str, months: int = 12, conversions: Table | None = None
 ) -> Table:

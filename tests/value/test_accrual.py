@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finops_kit.value.accrual import ITEM, accrue, with_items
+from finops_kit.value.catalogue import by_the_hour, in_force
 from finops_kit.value.completeness import (
     as_delivered,
     complete,
@@ -21,6 +22,7 @@ from finops_kit.value.completeness import (
     month_completeness,
 )
 from finops_kit.value.reconciliation import PARTS, in_currency, reconcile
+from finops_kit.value.units import unit_conversions
 
 START, END = "2025-03-01", "2025-04-01"
 
@@ -104,11 +106,15 @@ def test_what_was_never_billed_costs_what_its_sku_costs_and_a_resized_machine_it
     assert lines["big"]["native_accrued"] == 31 * 24 * 8
 
 
-def test_a_price_list_prices_what_no_bill_does(db, accrued):
-    offers = ibis.memtable(
-        {"provider": ["AWS"], "service": ["Compute"], "sku": ["m9"], "unit": ["Hours"], "currency": ["EUR"],
-         "unit_price": [3.0]}
-    )  # fmt: skip
+def test_a_price_list_prices_what_no_bill_does_in_whatever_unit_of_time(db, table, accrued):
+    listed = {"provider_name": "AWS", "currency": "EUR", "service_name": "Compute", "batch_id": "b", "source_row": 1}
+    offers = table("price_list", [
+        {**listed, "sku": "m9", "unit": "100 Hours", "list_price": 300}, {**listed, "sku": "m9", "unit": "GB",
+         "list_price": 7}, {**listed, "sku": "m8", "unit": "Hrs", "list_price": 2},
+    ])  # fmt: skip
+    conversions = unit_conversions(("AWS", unit) for unit in ("100 Hours", "GB", "Hrs", "Hours"))
+    offers = by_the_hour(in_force(offers, START), conversions)
+    assert {row["sku"]: row["unit_price"] for row in db.to_pyarrow(offers).to_pylist()} == {"m9": 3, "m8": 2}
     states = [state("vm", "2025-01-01", "2025-04-01"), state("odd", "2025-03-31", "2025-04-01", sku="m9")]
     lines = {line["resource"]: line for line in accrued(machine("vm", *FEBRUARY), states, price_list=offers)}
     assert (lines["odd"]["basis"], lines["odd"]["native_accrued"]) == ("sku", 72)
