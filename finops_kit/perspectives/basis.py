@@ -209,6 +209,17 @@ class Basis:
         return self.end - timedelta(days=1)
 
     @cached_property
+    def billed_until(self) -> date | None:
+        """The day that the bills of the period reach while it is still being billed; None for a month that is whole.
+
+        What is compared with it, or made of it, then is of a part of a month.
+        """
+        newest = max(self.coverage, key=lambda item: item.month, default=None)
+        if newest is None or newest.month != self.start or newest.last_day >= self.last_day:
+            return None
+        return newest.last_day
+
+    @cached_property
     def monthly(self) -> list[dict[str, Any]]:
         """Total by month, oldest first: month, EffectiveCost, BilledCost, charges."""
         cube = self.cube

@@ -72,13 +72,14 @@ def breakdown(basis: Basis, dimension: str, key: str, title: str, question: str)
 
 def _largest_and_mover(basis: Basis, dimension: str, rows: list[Row]) -> str:
     """Who costs most, and who moved most against the month before."""
-    if not rows or rows[0]["share_pct"] is None:
+    if len(rows) < 2 or rows[0]["share_pct"] is None:
         return ""
     first = rows[0]
     said = f"{first[dimension]} costs most: {percent(first['share_pct'] / 100)} of the total"
     moved = max(rows, key=lambda row: abs(row["difference"] or Decimal(0)))
-    if basis.previous_total is not None and abs(moved["difference"] or Decimal(0)) >= 1:
-        said += f"; {moved[dimension]} moved most, by {signed(moved['difference'], basis.currency)}"
+    if basis.previous_total is not None and not basis.billed_until and abs(moved["difference"] or Decimal(0)) >= 1:
+        who = "it also" if moved is first else moved[dimension]
+        said += f"; {who} moved most, by {signed(moved['difference'], basis.currency)}"
     return f"{said}."
 
 
@@ -117,7 +118,7 @@ def _since_a_year(basis: Basis) -> str:
     known = {row["month"]: row["EffectiveCost"] for row in basis.monthly}
     then = next_month(basis.start, -12)
     then = then if then in known else min(known, default=basis.start)
-    if then >= basis.start or not known.get(then):
+    if then >= basis.start or not known.get(then) or basis.billed_until:
         return ""
     moved = change(share(basis.grand_total - known[then], known[then]))
     now = f"{money(basis.grand_total, basis.currency)} in {month_name(basis.start)}"
@@ -222,7 +223,7 @@ def over_budget(rows: list[Row]) -> list[Row]:
 def _over_budget_words(basis: Basis, rows: list[Row]) -> str:
     over, planned = over_budget(rows), sum(row["budget"] is not None for row in rows)
     if not over:
-        return f"All {planned} services with a budget are within it."
+        return "Every service with a budget is within it" + (" so far." if basis.billed_until else ".")
     whole = money(sum((row["difference"] for row in over), Decimal(0)), basis.currency)
     worst = over[0]
     if len(over) == 1:
@@ -292,7 +293,7 @@ def forecast_table(basis: Basis) -> ResultTable:
 
 def _forecast_words(basis: Basis) -> str:
     ahead = next_forecast(basis)
-    if ahead is None:
+    if ahead is None or basis.billed_until:
         return ""
     said = f"{month_name(ahead['month'])} will land at about {money(ahead['forecast'], basis.currency)}"
     if ahead["low"] is not None:
@@ -339,7 +340,7 @@ def variance_steps(basis: Basis) -> ResultTable:
 
 def _variance_words(basis: Basis, rows: list[Row]) -> str:
     """The whole difference, and the two steps that made most of it."""
-    if not rows:
+    if not rows or basis.billed_until:
         return ""
     whole = rows[-1]["amount"] - rows[0]["amount"]
     steps = sorted(rows[1:-1], key=lambda row: -abs(row["amount"]))[:2]

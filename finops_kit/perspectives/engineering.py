@@ -105,10 +105,9 @@ def _answer(basis: Basis) -> str:
             if number
         )
         first = found[0]
-        words.append(
-            f"Removing {kinds} saves {money(saving, basis.currency)} a month; the largest is "
-            f"{first['resource_name'] or first['resource_id']} with {money(first['monthly_saving'], basis.currency)}."
-        )
+        name, part = first["resource_name"] or first["resource_id"], money(first["monthly_saving"], basis.currency)
+        most = f"; the largest is {name} with {part}" if len(found) > 1 else f": {name}"
+        words.append(f"Removing {kinds} saves {money(saving, basis.currency)} a month{most}.")
     else:
         words.append(
             f"{month_name(basis.start)} cost {money(basis.grand_total, basis.currency)}. "

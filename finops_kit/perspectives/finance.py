@@ -37,7 +37,7 @@ from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.trust import deliveries_table, reconciliation_table
-from finops_kit.perspectives.words import change, count, listed, money, month_name
+from finops_kit.perspectives.words import change, count, day_name, listed, money, month_name, percent
 from finops_kit.value.commitment import commitment_coverage, commitment_use
 
 
@@ -97,7 +97,7 @@ def next_steps(basis: Basis) -> list[NextStep]:
     if changed := changed_months(closed):
         names = listed([month_name(month) for month in changed])
         steps.append(NextStep(f"Decide on {names}: changed after the sign-off.", "closes"))
-    if basis.open_month != basis.start and not any(row["month"] == basis.start for row in closed):
+    if not basis.billed_until and not any(row["month"] == basis.start for row in closed):
         steps.append(NextStep(f"Check and sign off {month_name(basis.start)}.", "reconciliation",
                               f"finops close --period {basis.start:%Y-%m}"))  # fmt: skip
     accrued = open_month_figures(basis)[0]
@@ -190,15 +190,19 @@ def _answer(basis: Basis) -> str:
     moved = share(basis.grand_total - (basis.previous_total or Decimal(0)), basis.previous_total)
     months, _ = budget_of_scope(basis)
     plan = months.get(basis.start)
-    words = [f"{month_name(basis.start)} closed at {money(basis.grand_total, basis.currency)}"]
-    if plan:
+    words = [f"{month_name(basis.start)} came to {money(basis.grand_total, basis.currency)}"]
+    if basis.billed_until:
+        words[0] += f" up to {day_name(basis.billed_until)}"
+        if plan:
+            words[0] += f", {percent(share(basis.grand_total, plan))} of its budget of {money(plan, basis.currency)}"
+    elif plan:
         over = basis.grand_total - plan
         side = "over" if over > 0 else "under"
         words[0] += f", {money(abs(over), basis.currency)} {side} the budget of {money(plan, basis.currency)}"
     elif moved is not None:
         words[0] += f", {change(moved)}{' than' if abs(moved) >= 0.0005 else ' as'} the month before"
     words[0] += "."
-    ahead = next_forecast(basis)
+    ahead = None if basis.billed_until else next_forecast(basis)  # a part of a month foretells no whole one
     if ahead:
         text = f"{month_name(next_month(basis.start))} will land at about {money(ahead['forecast'], basis.currency)}"
         if ahead["low"] is not None:
@@ -227,7 +231,8 @@ def _commitments_table(basis: Basis, use: list[Row]) -> ResultTable:
                 "utilisation_pct": "Utilisation"},
         empty_because="No charge of the period belongs to a commitment.", measure="commitment_unused_cost",
         trace_by=("CommitmentDiscountId",),
-        answer=f"{money(idle_commitments(basis), basis.currency)} of {count(len(use), 'commitment')} ran idle.",
+        answer=f"{money(idle_commitments(basis), basis.currency)} of {count(len(use), 'commitment')} ran idle."
+        if idle_commitments(basis) > 0 else "Nothing of a commitment ran idle.",
     )  # fmt: skip
 
 
@@ -272,6 +277,7 @@ def _adjustments(basis: Basis) -> ResultTable:
         ("kind", "month", "billed_in", "provider", "EffectiveCost", "charges"),
         units={"EffectiveCost": basis.currency},
         labels={**LABELS, "kind": "Kind", "billed_in": "Billed in", "charges": "Charges"},
-        answer=f"{money(mine, basis.currency)} of {month_name(basis.start)} is no usage of that month.",
+        answer=f"{money(mine, basis.currency)} of {month_name(basis.start)} is no usage of that month."
+        if mine else f"Nothing of {month_name(basis.start)} is a correction, late, a credit or a tax.",
         empty_because="There are no corrections, late lines, credits or taxes in the period and the two months before.",
     )  # fmt: skip

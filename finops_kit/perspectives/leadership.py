@@ -32,7 +32,7 @@ from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTab
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.trust import maturity_points, maturity_table, weakest_capability
 from finops_kit.perspectives.units import revenue_total
-from finops_kit.perspectives.words import change, count, listed, money, month_name, percent
+from finops_kit.perspectives.words import change, count, day_name, listed, money, month_name, percent
 
 
 def read(basis: Basis) -> Reading:
@@ -66,8 +66,10 @@ def _next_steps(basis: Basis) -> list[NextStep]:
     steps = []
     if teams := savings_by_team(basis):
         whole = money((savings(basis) or Decimal(0)) * 12, basis.currency)
-        steps.append(NextStep(f"Have {whole} a year decided: {teams[0]['team']} holds the largest part, "
-                              f"{money(teams[0]['yearly_saving'], basis.currency)}.", "savings_by_team"))  # fmt: skip
+        part = f": {money(teams[0]['yearly_saving'], basis.currency)} of it lie" if len(teams) > 1 else ", all of it"
+        steps.append(
+            NextStep(f"Have savings of {whole} a year decided{part} with {teams[0]['team']}.", "savings_by_team")
+        )
     if over := over_budget(budget_rows(basis)):
         whole = money(sum((row["difference"] for row in over), Decimal(0)), basis.currency)
         names = listed([row["service_id"] for row in over[:2]])
@@ -175,15 +177,18 @@ def _savings_figure(basis: Basis) -> Figure:
 def _answer(basis: Basis) -> str:
     moved = share(basis.grand_total - (basis.previous_total or Decimal(0)), basis.previous_total)
     words = [f"We spent {money(basis.grand_total, basis.currency)} in {month_name(basis.start)}"]
-    if moved is not None:
+    if basis.billed_until:
+        words[0] += f" up to {day_name(basis.billed_until)}"
+    elif moved is not None:
         words[0] += f", {change(moved)}{' than' if abs(moved) >= 0.0005 else ' as'} the month before"
     months, _ = budget_of_scope(basis)
     plan = months.get(basis.start)
-    if plan:
+    if plan and not basis.billed_until:
         over = basis.grand_total - plan
-        words[0] += f" and {money(abs(over), basis.currency)} {'over' if over > 0 else 'under'} budget"
+        join = "," if moved is None else " and"
+        words[0] += f"{join} {money(abs(over), basis.currency)} {'over' if over > 0 else 'under'} budget"
     words[0] += "."
-    ahead = next_forecast(basis)
+    ahead = None if basis.billed_until else next_forecast(basis)  # a part of a month foretells no whole one
     if ahead:
         words.append(
             f"{month_name(next_month(basis.start))} is forecast at {money(ahead['forecast'], basis.currency)}"

@@ -11,7 +11,7 @@ from finops_kit.perspectives.cost import share, unallocated_share
 from finops_kit.perspectives.reading import Figure, NextStep, Reading, ResultTable
 from finops_kit.perspectives.tables import ensure_adds_up
 from finops_kit.perspectives.trust import data_ages
-from finops_kit.perspectives.words import change, count, money, month_name
+from finops_kit.perspectives.words import change, count, day_name, money, month_name
 from finops_kit.store.heads import seen_head
 
 #: the share of cost without an owner that is still good, and the one that is bad
@@ -29,6 +29,8 @@ def total_figure(basis: Basis) -> Figure:
         )  # fmt: skip
     moved = share(basis.grand_total - (basis.previous_total or 0), basis.previous_total)
     compared = "" if moved is None or abs(moved) < 0.0005 else f"; {change(moved)} than the month before"
+    if basis.billed_until:
+        compared = f"; billed up to {day_name(basis.billed_until)}"
     return Figure(
         "grand_total", "Effective cost", basis.grand_total, basis.currency,
         f"All charges of {month_name(basis.start)}, amortised and after discounts{compared}.",
@@ -56,6 +58,11 @@ def common_caveats(basis: Basis) -> list[str]:
         notes.append(
             f"{month_name(basis.open_month)} is still being billed; this page reads the latest complete month. "
             f"Ask for it with the period {basis.open_month:%Y-%m}."
+        )
+    if basis.billed_until:
+        notes.append(
+            f"{month_name(basis.start)} is still being billed, so far up to {day_name(basis.billed_until)}: its total, "
+            "its forecast and its comparisons with whole months are of a part of a month."
         )
     if basis.totals["without_effective"]:
         notes.append(

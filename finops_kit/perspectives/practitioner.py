@@ -192,5 +192,6 @@ def _cadence_table(basis: Basis) -> ResultTable:
         "cadence", "Cadence", "What do this week, this month and this quarter ask for?", rows,
         ("cadence", "step", "evidence", "done"),
         labels={**LABELS, "cadence": "Rhythm", "step": "Step", "evidence": "Evidence", "done": "State"},
-        answer=f"{len(open_)} of {len(rows)} steps are to do: {listed(open_)}." if open_ else "Every step is in order.",
+        answer=f"{len(open_)} of {len(rows)} steps {'is' if len(open_) == 1 else 'are'} to do: {listed(open_)}."
+        if open_ else "Every step is in order.",
     )  # fmt: skip

@@ -141,7 +141,7 @@ def changes_table(basis: Basis) -> ResultTable:
 
 def _change_words(rows: list[Row]) -> str:
     new = sum(row["change"] == "new" for row in rows)
-    return f"{count(new, 'SKU')} new on the bill, {count(len(rows) - new, 'other change')} of price or presence."
+    return f"{new} new on the bill, {len(rows) - new} that came back, went or cost another price."
 
 
 def history_rows(basis: Basis) -> list[Row]:

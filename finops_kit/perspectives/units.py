@@ -149,7 +149,7 @@ def _losing_words(basis: Basis) -> str:
     rows = margin_rows(basis)
     losing = [row["service_id"] for row in reversed(rows) if row["margin"] < 0]
     if not losing:
-        return f"All {len(rows)} services with a revenue earn more than they cost."
+        return "Every service with a revenue earns more than it costs."
     verbs = "costs more than it earns" if len(losing) == 1 else "cost more than they earn"
     return f"{listed(losing)} {verbs}."
 

@@ -21,8 +21,8 @@ def money(amount: Decimal | float | None, currency: str) -> str:
         return "nothing known"
     exact = amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
     if abs(exact) >= 1000:
-        return f"{currency} {exact.quantize(Decimal(1), rounding='ROUND_HALF_UP'):,}"
-    return f"{currency} {to_cents(exact):,}"
+        return f"{currency} {exact.quantize(Decimal(1), rounding='ROUND_HALF_UP'):,}".replace("-", "−")
+    return f"{currency} {to_cents(exact):,}".replace("-", "−")
 
 
 def percent(ratio: float | None, digits: int = 1) -> str:

@@ -160,6 +160,13 @@ def test_each_page_asks_for_what_its_tables_show(readings):
     assert budget.frame["service_id"].iloc[0] == "shop"
 
 
+def test_a_month_that_is_still_billed_is_not_compared_with_a_whole_one(house):
+    reading = read_perspective("finance", house.root, period="2025-04")
+    assert "up to 5 April 2025" in reading.answer and "will land" not in reading.answer
+    assert not any("sign off" in step.say for step in reading.next_steps)
+    assert "still being billed" in reading.caveats[0] and "moved most" not in reading.tables["cost_by_service"].answer
+
+
 def test_leadership_scores_from_evidence(readings):
     score = readings["leadership"].figure("maturity").value
     assert 0 <= score <= 100
