@@ -56,9 +56,11 @@ def _take_in_and_publish(setting: Setting, folder: Path, files: list[Path], resu
     from finops_kit.perspectives.reading import PERSPECTIVES
     from finops_kit.publish import run_reports
     from finops_kit.store import create_store
+    from finops_kit.store.keys import ensure_key
 
     workspace = setting.workspace
     create_store(workspace)
+    ensure_key(workspace)  # so that its pages carry a signed head, as those of a house would
     with Progress("", setting) as tell:
         report = ingest_paths(workspace, [str(file) for file in files], progress=tell)
     counted = {s: sum(file.status == s for file in report.files) for s in ("stored", "unchanged", "refused")}
