@@ -7,12 +7,16 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests_ingest import FOCUS_ROW, ask, focus_text
 
 from finops_kit.ingest import ingest_paths
+from finops_kit.ingest.recognise import open_source, plan_of
+from finops_kit.normalize.exact import prepare
+from finops_kit.sources.formats import FOCUS_NEEDS
 from finops_kit.store.verify import verify
 
 
@@ -213,3 +217,29 @@ def test_parquet_not_a_number_is_quarantined(store, write):
     assert (report.rows_stored, report.rows_quarantined) == (1, 1)
     assert ask(store, 'SELECT "EffectiveCost" FROM charge') == [(Decimal("2.32E-9"),)]
     assert ask(store, "SELECT source_row, column_name FROM quarantine") == [(1, "EffectiveCost")]
+
+
+def _typed(name):
+    if name == "BilledCost":
+        return "1.5"
+    return "TIMESTAMP '2026-09-01 00:00:00'" if "Period" in name else "'a'"
+
+
+@pytest.mark.parametrize("most", [0, 50_000])
+def test_tags_of_a_parquet_file_are_the_same_read_by_text_or_by_row(tmp_path, monkeypatch, most):
+    connection = duckdb.connect()
+    prepare(connection)
+    row = ", ".join(f'{_typed(name)} AS "{name}"' for name in FOCUS_NEEDS)
+    texts = ['{"a": "1"}', '{" a": "1"}', '{"a": "1", "a": "2"}', "a=b", "no tags", "", "NULL", None]
+    file = tmp_path / "focus.parquet"
+    connection.execute(f"COPY (SELECT {row}, unnest(?::VARCHAR[]) AS \"Tags\") TO '{file}' (FORMAT parquet)", [texts])
+    monkeypatch.setattr("finops_kit.ingest.scan.MOST_TEXTS", most)
+    with open_source(connection, file, None) as opened:
+        plan = plan_of(opened.known, opened.scan)
+        rows = opened.scan.open(plan)
+        for sql in (plan.strict_sql(rows), plan.careful_sql(rows)):
+            found = connection.execute(f'SELECT "Tags", "x_Columns" FROM ({sql}) ORDER BY source_row').fetchall()
+            assert found == [
+                ({"a": "1"}, None), ({"a": "1"}, None), (None, {"Tags": texts[2]}), ({"a": "b"}, None),
+                (None, {"Tags": "no tags"}), (None, None), (None, None), (None, None),
+            ]  # fmt: skip
