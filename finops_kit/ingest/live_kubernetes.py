@@ -148,8 +148,8 @@ class Pending:
             ) as batch:  # fmt: skip
                 self._insert(batch, name)
         report = FileReport(
-            name, "kubernetes", STORED, _note(self.gaps) or ("" if self.count else "nothing new"), batch.rows_read, batch.rows_stored, batch.rows_quarantined,
-            batch_id=batch.id,
+            name, "kubernetes", STORED, _note(self.gaps) or ("" if self.count else "nothing new"),
+            batch.rows_read, batch.rows_stored, batch.rows_quarantined, batch_id=batch.id,
         )  # fmt: skip
         self.rows, self.bad, self.scopes, self.gaps, self.unchanged = [], [], {}, [], 0
         self.touched, self.changed = {}, set()
