@@ -20,10 +20,6 @@ from finops_kit.store.ledger import GENESIS
 from finops_kit.store.schema import StoreSettings, read_settings
 from finops_kit.store.views import create_views
 
-#: the engine would hand what one side of a join holds to the scan of the other; for each such filter the lake looks
-#: through the statistics of every file it ever had, which costs more than it saves (benchmarks/RESULTS.md)
-NO_JOIN_FILTERS = "SET disabled_optimizers = 'join_filter_pushdown'"
-
 AsOf = int | str | datetime | date | None
 
 
@@ -200,7 +196,6 @@ def open_reader(
     0
     """
     connection = connect(memory_limit=memory_limit)
-    connection.execute(NO_JOIN_FILTERS)
     try:
         try:
             attach(connection, workspace, name="head")
