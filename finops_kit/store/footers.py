@@ -172,6 +172,8 @@ def _bounds(
             [part.high for part in parts if part.high is not None],
         )
         bounds = extremes(column["column_type"], lows, highs)
+        if len(lows) < len(parts) and row["min_value"] is None and row["max_value"] is None:
+            continue  # of a file with a row group of nulls alone the lake may keep no bounds; it skips nothing then
         if (row["min_value"], row["max_value"]) != bounds:
             yield Finding("catalogue", place, f"bounds {bounds}", f"{(row['min_value'], row['max_value'])}")
 
@@ -220,12 +222,10 @@ def _table_bounds(
         parts = [said[file][number] for file in files[table] if number in said[file]]
         lows = [part["min_value"] for part in parts if part["min_value"] is not None]
         highs = [part["max_value"] for part in parts if part["max_value"] is not None]
-        expected = (
-            any(part["null_count"] for part in parts),
-            *extremes(column["column_type"], lows, highs),
-            None,
-            None,
-        )
+        bounds = extremes(column["column_type"], lows, highs)
+        if any(part["min_value"] is None and part["value_count"] for part in parts) and row["min_value"] is None:
+            bounds = (None, None)  # nor does the lake then of the table
+        expected = (any(part["null_count"] for part in parts), *bounds, None, None)
         found = (row["contains_null"], row["min_value"], row["max_value"], row["contains_nan"], row["extra_stats"])
         if found != expected:
             yield Finding("catalogue", where, f"{expected}", f"{found}")

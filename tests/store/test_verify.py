@@ -13,6 +13,7 @@ import pytest
 
 from finops_kit.errors import StoreError, StoreMissing
 from finops_kit.settings import Workspace
+from finops_kit.store import open_writer
 from finops_kit.store.lake import attach, connect
 from finops_kit.store.verify import VerifyReport, verify
 
@@ -176,3 +177,13 @@ def test_leftovers_of_a_killed_ingest_are_named_and_harmless(copied: Workspace) 
     shutil.copy(data_files(copied, "charge")[0], stray)
     report = verify(copied)
     assert report.ok and report.orphans == ["main/charge/ducklake-stray.parquet"]
+
+
+def test_a_file_with_a_row_group_of_nulls_alone_is_clean(copied: Workspace) -> None:
+    with open_writer(copied) as writer, writer.batch(kind="ingest", format="budgets") as batch:
+        batch.rows_read = batch.insert(
+            "budget",
+            "SELECT DATE '2026-09-01' AS month, CASE WHEN n < 10 THEN 'total' END AS dimension, 1 AS amount, "
+            "'EUR' AS currency, n + 1 AS source_row FROM range(130000) t(n)",
+        )
+    assert verify(copied).findings == []
