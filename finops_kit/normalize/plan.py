@@ -292,6 +292,7 @@ class Header:
 
     Example
     -------
+    >>> from finops_kit.sources.nested import flat_columns
     >>> columns = Header(flat_columns(["Billing Cycle", "Zone X"], None))
     >>> columns.given("BillingCycle").raw, columns.given("Currency").raw, columns.rest({"c0"})
     ('c0', '', (('Zone X', 'c1'),))

@@ -273,7 +273,7 @@ def _range(forecast: float, errors: Sequence[float]) -> tuple[float | None, floa
     Example
     -------
     >>> _range(100.0, [0.01, 0.02, 0.03]), _range(100.0, [0.25, 0.5, 0.125, 0.75, 0.0])
-    ((None, None), (50.0, 150.0))
+    ((None, None), (25.0, 175.0))
     """
     place = math.ceil((len(errors) + 1) * COVERAGE)
     if len(errors) < ERRORS_FOR_RANGE or place > len(errors):
