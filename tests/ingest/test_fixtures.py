@@ -192,3 +192,7 @@ def test_the_odd_things_of_the_focus_sample(everything):
         count(*) FILTER (len(list_filter(map_keys("Tags"), lambda k: k <> trim(k))) > 0)
         FROM charge_history WHERE batch_id = '{reports["focus_1.0/focus_sample.csv"].batch_id}'""")[0]  # fmt: skip
     assert row == (75, 610, 942, 1000, 0)
+
+
+def test_the_events_of_the_cluster_dumps_are_kept(everything):
+    assert ask(everything[0], "SELECT count(*) FROM platform_event") == [(2,)]

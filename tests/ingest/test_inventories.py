@@ -349,17 +349,3 @@ def test_fuzzed_bytes_never_crash(store, write, sample):
         store, "SELECT coalesce(sum(rows_read), 0), coalesce(sum(rows_stored + rows_quarantined), 0) FROM ledger"
     )[0]
     assert read == kept
-
-
-def test_every_kubernetes_fixture_is_taken_in_or_refused_as_it_should_be(store, fixtures_folder):
-    paths = sorted((fixtures_folder / "k8s").rglob("*.json"))
-    expected = 0
-    for path in paths:
-        value = json.loads(path.read_text())
-        expected += len(value["items"]) if "items" in value else 1
-    report = ingest_paths(store, paths)
-    refused = [one for one in report.files if one.status == "refused"]
-    assert [one.path.rsplit("/", 1)[-1] for one in refused] == ["podnetworkconnectivitychecks.json"]  # no objects
-    again = sum(one.status == "unchanged" for one in report.files)
-    assert sum(one.rows_read for one in report.files) == expected - 1 - again
-    assert ask(store, "SELECT count(*) FROM platform_event") == [(2,)]
