@@ -50,6 +50,10 @@ CLAIMS = (
 )  # fmt: skip
 
 
+#: the cluster scales so long before the hour from which it is billed at its new size
+SCALED_BEFORE = timedelta(minutes=1)
+
+
 def dump_times(time: Calendar) -> list[datetime]:
     """When the cluster was looked at: Mondays, every two hours on the surge days, every quarter hour at its rise."""
     first, last = time.firsts[0], time.today
@@ -94,7 +98,7 @@ def dump(fleet: Fleet, at: datetime, seed: int) -> tuple[dict[str, Any], int]:
         if work.scaled:
             rest.append(_autoscaler(work, base_replicas, replicas, clock, factor))
     claims = [_claim(*claim, clock, moved) for claim in CLAIMS]
-    items = [*nodes, *pods, *rest, *claims]
+    items = [*nodes, *pods, *rest, *claims, *_events(fleet, clock, wanted)]
     whole = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": clock.version(at)}, "items": items}
     return whole, len(items)
 
@@ -216,6 +220,44 @@ def _autoscaler(work: Workload, least: int, now: int, clock: _Clock, factor: flo
                  "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {
                      "type": "Utilization", "averageUtilization": 65}}}]},
         "status": {"currentReplicas": now, "desiredReplicas": now},
+    }  # fmt: skip
+
+
+def _events(fleet: Fleet, clock: _Clock, wanted: int) -> list[dict[str, Any]]:
+    """What the autoscalers said of a change a minute ago; Events are kept for an hour, so older ones are gone."""
+    earlier = clock.at - timedelta(hours=1)
+    before = nodes_wanted(fleet.time, day_number(earlier.date()), earlier.hour, fleet.scale)
+    if clock.at.minute or before == wanted:
+        return []
+    up, base = wanted > before, node_counts(fleet.scale)[0]
+    why = "cpu resource utilization (percentage of request) above target" if up else "All metrics below target"
+    events = [
+        _event(clock, "SuccessfulRescale", f"New size: {_replicas(work, wanted, fleet.scale)}; reason: {why}",
+               "horizontal-pod-autoscaler", "HorizontalPodAutoscaler", work.namespace, work.name, "hpa")
+        for work in WORKLOADS
+        if _replicas(work, wanted, fleet.scale) != _replicas(work, before, fleet.scale)
+    ]  # fmt: skip
+    if up:
+        group = f"eks-autoscaled-{clock.uid('nodegroup', CLUSTER)}"
+        said = f"Scale-up: setting group {group} size to {wanted - base} instead of {before - base} (max: {base * 4})"
+        events.append(_event(clock, "ScaledUpGroup", said, "cluster-autoscaler", "ConfigMap", "kube-system",
+                             "cluster-autoscaler-status", "cm"))  # fmt: skip
+    return events
+
+
+def _event(
+    clock: _Clock, reason: str, message: str, reporter: str, kind: str, namespace: str, name: str, short: str
+) -> dict[str, Any]:
+    moment = clock.at - SCALED_BEFORE
+    uid = clock.uid("event", reason, namespace, name, moment)
+    return {
+        "apiVersion": "v1", "kind": "Event",
+        "metadata": {"name": f"{name}.{uid[:16].replace('-', '')}", "namespace": namespace, "uid": uid,
+                     "resourceVersion": clock.version(moment), "creationTimestamp": _text(moment)},
+        "involvedObject": {"kind": kind, "namespace": namespace, "name": name,
+                           "uid": clock.uid(short, namespace, name)},
+        "reason": reason, "message": message, "source": {"component": reporter}, "type": "Normal", "count": 1,
+        "firstTimestamp": _text(moment), "lastTimestamp": _text(moment),
     }  # fmt: skip
 
 

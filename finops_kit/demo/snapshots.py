@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +88,17 @@ def true_states(time: Calendar, scale: float, fleets: dict[str, Fleet]) -> dict[
         "resources": resources,
         "nodes": {
             "cluster": kubernetes.CLUSTER,
-            "steps": [[f"{to_date(day)}T{hour:02d}:00:00Z", nodes] for day, hour, nodes in steps],
+            "steps": [[_scaled_at(day, hour), nodes] for day, hour, nodes in steps],
         },
         "replicas_by_nodes": kubernetes.replicas_by_nodes({nodes for *_, nodes in steps}, scale),
     }  # fmt: skip
+
+
+def _scaled_at(day: int, hour: int) -> str:
+    """When the cluster took the size that it is billed at from an hour on."""
+    whole = to_date(day)
+    at = datetime(whole.year, whole.month, whole.day, hour) - kubernetes.SCALED_BEFORE
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _inventory(fleet: Fleet, day: date) -> list[list[object]]:

@@ -119,12 +119,24 @@ def test_every_change_of_the_cluster_is_an_event_around_the_true_moment(estate: 
         for name, sizes in by_nodes.items() for lo, hi in pairwise(looks)
         if sizes[str(nodes_at(lo))] != sizes[str(nodes_at(hi))]
     )  # fmt: skip
-    assert expected == ask(
+    scaled = ask(
         store,
         """
-        SELECT namespace || '/' || resource_name AS name, at_lo, at_hi, before_value, after_value
+        SELECT namespace || '/' || resource_name AS name, seen_before_at, seen_after_at, before_value, after_value,
+            at_lo, at_hi, cause
         FROM scaling_event WHERE kind = 'deployment' AND dimension = 'replicas' ORDER BY ALL""",
     )
+    assert [row[:5] for row in scaled] == expected
+    moments = {at for at, _ in steps}
+    for name, lo, hi, _, after, at_lo, at_hi, cause in scaled:
+        if cause:  # an autoscaler said so, to the second
+            assert cause.startswith(f"SuccessfulRescale: New size: {after:.0f}; reason: cpu") and at_lo in moments, name
+        else:
+            assert (at_lo, at_hi) == (lo, hi)
+    told = {hi for _, _, hi, *_, cause in scaled if cause}
+    assert told == {instant("2026-07-17T17:00:00")}, "what was said an hour before a dump is gone"
+    assert ask(store, """SELECT DISTINCT after_value - before_value > 0, split_part(cause, ' ', 1) FROM scaling_event
+        WHERE kind = 'nodegroup' AND seen_after_at = $1""", *told) == [(True, "ScaledUpGroup:")]  # fmt: skip
 
 
 def test_power_went_off_where_the_truth_says_so(estate: Any) -> None:
