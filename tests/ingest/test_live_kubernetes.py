@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -128,11 +129,17 @@ class Api:
             self.watches.setdefault(path, queue.Queue()).put(one)
 
     def hush(self):
-        """End the watches of whoever was stopped; only then what is said waits for the next one."""
-        for path in list(self.open):
-            self.say(path, "end")
-        while self.open:
-            self.over.wait(0.01)
+        """End the watches of whoever was stopped, also those that only begin; then what is said waits for the next."""
+        until = time.monotonic() + 30
+        while self.open or any(thread.name.startswith("watch ") for thread in threading.enumerate()):
+            assert time.monotonic() < until, "a watch goes on though it was stopped"
+            for path in list(self.open):
+                if self.watches.setdefault(path, queue.Queue()).empty():
+                    self.say(path, "end")
+            self.over.wait(0.02)
+        for path, said in self.watches.items():
+            left = [said.get() for _ in range(said.qsize())]
+            self.say(path, *(one for one in left if one != "end"))
 
     def close(self):
         self.over.set()
