@@ -237,7 +237,10 @@ def observe_cluster(
         for resource, position in positions.items():
             watcher = Watcher(place, resource, position, said, end, clock, relist_seconds, resource.kind in kept)
             threading.Thread(target=watcher.run, name=f"watch {resource.kind}", daemon=True).start()
-        _collect(pending, said, workspace, actor, tell, end, batch_seconds)
+        try:
+            _collect(pending, said, workspace, actor, tell, end, batch_seconds)
+        finally:
+            end.set()  # whatever ended it, nobody goes on to watch
 
 
 def _name(place: Cluster) -> tuple[str, str]:
@@ -293,7 +296,7 @@ def _kept(workspace: Workspace, cluster: str) -> tuple[dict[str, Position], dict
             """WITH mine AS (SELECT entry, json_extract(details, '$.watch') AS whole,
                    json_extract(details, '$.heard') AS heard FROM ledger WHERE kind = 'ingest' AND source_file = ?)
                SELECT coalesce(whole, heard) FROM mine
-               WHERE entry >= (SELECT max(entry) FROM mine WHERE whole IS NOT NULL) 
+               WHERE entry >= (SELECT max(entry) FROM mine WHERE whole IS NOT NULL)
                    AND coalesce(whole, heard) IS NOT NULL ORDER BY entry""",
             [f"kubernetes://{cluster}"],
         ).fetchall()
