@@ -95,9 +95,10 @@ def late_periods(
     if not current:
         return {}
     new = _evidence(writer, batches)
+    of_batches = {stored: _evidence(writer, stored) for stored in set(map(tuple, current.values()))}
     found = {}
     for pair, stored in current.items():
-        known = _evidence(writer, stored).get(pair)
+        known = of_batches[tuple(stored)].get(pair)
         if pair in new and known is not None and (why := why_late(new[pair], known)):
             found[pair] = why
     return found

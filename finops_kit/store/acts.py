@@ -20,6 +20,11 @@ MIGRATE = "migrate"
 Row = dict[str, Any]
 
 
+def all_entries(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    """The ledger's entries at the version that the connection sees, in their order."""
+    return list(connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table().to_pylist())
+
+
 def expired_batches(entries: Sequence[Row]) -> list[Row]:
     """What expired by the ledger's entries: per batch and table, with ``by``, the number of the act's entry."""
     found = []

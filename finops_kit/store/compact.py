@@ -20,7 +20,7 @@ import duckdb
 from finops_kit.errors import ReconciliationFailed
 from finops_kit.fields import TABLES
 from finops_kit.settings import Workspace
-from finops_kit.store.acts import COMPACT, merges, versions_of
+from finops_kit.store.acts import COMPACT, all_entries, merges, versions_of
 from finops_kit.store.finding import Finding
 from finops_kit.store.lake import LAKE
 from finops_kit.store.reader import Reader
@@ -92,7 +92,7 @@ def compact(workspace: Workspace, *, actor: str | None = None, dry_run: bool = T
 
 def _pieces(connection: duckdb.DuckDBPyConnection) -> list[Piece]:
     """What the newest version reads, in the order of the ledger."""
-    entries = connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table().to_pylist()
+    entries = all_entries(connection)
     year = {entry["batch_id"]: entry["recorded_at"].astimezone(UTC).year for entry in entries}
     merged = {file: record for record in merges(entries) for file in record["files"]}
     catalogue = f"__ducklake_metadata_{LAKE}.ducklake"

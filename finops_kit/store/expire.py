@@ -20,11 +20,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-import duckdb
-
 from finops_kit.errors import UsageError, VerificationFailed
 from finops_kit.settings import Workspace
-from finops_kit.store.acts import COMPACT, EXPIRE, expired_batches, merges
+from finops_kit.store.acts import COMPACT, EXPIRE, all_entries, expired_batches, merges
 from finops_kit.store.configuration import StoreSettings, read_settings
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import file_hash
@@ -148,7 +146,7 @@ def expire(
     if not dry_run and not reason.strip():
         raise UsageError("Expiry is recorded with its reason: say --reason.")
     with open_writer(workspace) as writer, writer.exclusive():
-        entries = _entries(writer.connection)
+        entries = all_entries(writer.connection)
         plan = plan_expiry(
             entries, read_settings(workspace), retention_class, before, today or datetime.now(UTC).date()
         )
@@ -174,13 +172,8 @@ def expire(
                     marks = ", ".join("?" for _ in ids)
                     act.connection.execute(f"DELETE FROM {LAKE}.{table} WHERE batch_id IN ({marks})", ids)
             plan.entry = act.entry
-        plan.removed = remove_expired(workspace, _entries(writer.connection))
+        plan.removed = remove_expired(workspace, all_entries(writer.connection))
     return plan
-
-
-def _entries(connection: duckdb.DuckDBPyConnection) -> list[Row]:
-    table = connection.execute(f"SELECT * FROM {LAKE}.ledger ORDER BY entry").to_arrow_table()
-    return list(table.to_pylist())
 
 
 def remove_expired(workspace: Workspace, entries: Sequence[Row]) -> int:
