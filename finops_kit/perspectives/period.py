@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from finops_kit.errors import UsageError
+from finops_kit.value.months import next_month as next_month
 
 
 def month_start(period: str) -> date:
@@ -27,18 +28,6 @@ def month_start(period: str) -> date:
         raise UsageError(f"The period {period!r} is not a month. Write it as YYYY-MM, such as 2025-03.")
     year, month = period.strip().split("-")
     return date(int(year), int(month), 1)
-
-
-def next_month(first: date, months: int = 1) -> date:
-    """The first day of a later (or, below zero, earlier) month.
-
-    Example
-    -------
-    >>> next_month(date(2025, 12, 1)), next_month(date(2025, 1, 1), -2)
-    (datetime.date(2026, 1, 1), datetime.date(2024, 11, 1))
-    """
-    place = first.year * 12 + first.month - 1 + months
-    return date(place // 12, place % 12 + 1, 1)
 
 
 @dataclass(frozen=True)

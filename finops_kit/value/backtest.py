@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+from finops_kit.value.months import days_of, next_month
+
 #: the part of past errors that a range covers
 COVERAGE = 0.8
 #: the fewest past errors that make a range of that coverage: ceil((n + 1) x 0.8) <= n
@@ -139,23 +141,6 @@ class Forecast:
     why_no_range: str
 
 
-def days_of(month: date) -> int:
-    """The days of a month."""
-    return (after(month) - month).days
-
-
-def after(month: date, steps: int = 1) -> date:
-    """The first day of a later month.
-
-    Example
-    -------
-    >>> after(date(2025, 11, 1), 3)
-    datetime.date(2026, 2, 1)
-    """
-    place = month.year * 12 + month.month - 1 + steps
-    return date(place // 12, place % 12 + 1, 1)
-
-
 def forecast(history: Sequence[Month], horizon: int = 1, together: int | None = None) -> Forecast | None:
     """Forecast the months after the last one, and tell how such forecasts would have done before.
 
@@ -191,7 +176,7 @@ def forecast(history: Sequence[Month], horizon: int = 1, together: int | None = 
                 value = _month_ahead("last month", months, rates, origin + 1, step) or 0.0
             place = origin + step
             actual = months[place].total if place < known else None
-            steps.append(Step(after(months[origin].month, step), months[origin].month, chosen, value, actual))
+            steps.append(Step(next_month(months[origin].month, step), months[origin].month, chosen, value, actual))
         made.append(steps)
     past = [_ranged(steps[0], _errors(made[: place + 1], 1)) for place, steps in enumerate(made[:-1])]
     ahead = tuple(_ranged(step, _errors(made, place)) for place, step in enumerate(made[-1], start=1))
@@ -210,7 +195,7 @@ def forecast(history: Sequence[Month], horizon: int = 1, together: int | None = 
 def _unbroken(history: Sequence[Month]) -> list[Month]:
     months: list[Month] = []
     for one in history:
-        if months and one.month != after(months[-1].month):
+        if months and one.month != next_month(months[-1].month):
             months = []
         months.append(one)
     return months
@@ -225,7 +210,7 @@ def _month_ahead(model: str, months: Sequence[Month], rates: Sequence[float], kn
     if min(rates[:known]) >= 0:
         rate = max(rate, 0.0)
     last = months[known - 1]
-    return rate * days_of(after(last.month, steps)) + last.calendar
+    return rate * days_of(next_month(last.month, steps)) + last.calendar
 
 
 def _wape(errors: Sequence[tuple[float, float]]) -> float:

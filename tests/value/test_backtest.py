@@ -6,12 +6,13 @@ from datetime import date
 
 import pytest
 
-from finops_kit.value.backtest import MODELS, Month, after, days_of, forecast
+from finops_kit.value.backtest import MODELS, Month, forecast
+from finops_kit.value.months import days_of, next_month
 
 
 def history(rates, calendar=0.0, start=date(2024, 1, 1)):
     """Months at so much a day."""
-    months = [after(start, place) for place in range(len(rates))]
+    months = [next_month(start, place) for place in range(len(rates))]
     return [Month(month, rate * days_of(month), calendar) for month, rate in zip(months, rates, strict=True)]
 
 
