@@ -67,8 +67,8 @@ _ALIASES = {
 #: compounds that are written in one word
 _ONE_WORD = {"shardhour": "Shard-Hour", "shardhours": "Shard-Hours"}
 
-_LEADING = re.compile(r"(?P<digits>[0-9][0-9,]*)(?P<letter>[KMB](?=$|[ /]))?(?=$|[^0-9A-Za-z,.])\s*(?P<rest>.*)")
-_PERIOD = re.compile(r"(?:(?P<count>[0-9]+) ?)?(?P<time>\S+)")
+_LEADING = re.compile(r"(?P<digits>[0-9][0-9,]{0,29})(?P<letter>[KMB](?=$|[ /]))?(?=$|[^0-9A-Za-z,.])\s*(?P<rest>.*)")
+_PERIOD = re.compile(r"(?:(?P<count>[0-9]{1,9}) ?)?(?P<time>\S+)")
 
 
 class _Base(NamedTuple):

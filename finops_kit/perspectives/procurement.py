@@ -25,6 +25,7 @@ from finops_kit.perspectives.words import count, day_name, money, percent
 from finops_kit.perspectives.words import listed as listed_words
 from finops_kit.value.agreed import agreed_discounts
 from finops_kit.value.prices import negotiated, usage_peaks
+from finops_kit.value.units import unit_conversions
 
 #: a notice date this close needs a decision now
 SOON_DAYS = 90
@@ -267,17 +268,21 @@ def _say_agreed(row: Row) -> None:
 
 
 def _peaks_table(basis: Basis) -> ResultTable:
-    peaks = usage_peaks(basis.now)
+    used = basis.rows(basis.now.select("provider", "ConsumedUnit").distinct())
+    peaks = usage_peaks(basis.now, unit_conversions((row["provider"], row["ConsumedUnit"]) for row in used))
     rows = basis.rows(
         peaks.order_by([peaks.EffectiveCost.desc(), "provider", "ServiceName", "ConsumedUnit"]).limit(100)
     )
+    for row in rows:  # said where it tells more than the unit shown
+        row["billed_in"] = row["billed_in"] if row["billed_in"] != row["ConsumedUnit"] else ""
     return result(
         "usage_peaks", "Usage: mean, 95th percentile and peak of a day", "What volume should a contract be bought for?",
         rows,
-        ("provider", "ServiceName", "ConsumedUnit", "mean_daily", "p95_daily", "peak_daily", "EffectiveCost"),
+        ("provider", "ServiceName", "ConsumedUnit", "mean_daily", "p95_daily", "peak_daily", "billed_in",
+         "EffectiveCost"),
         units={"EffectiveCost": basis.currency},
         labels={**LABELS, "ConsumedUnit": "Unit", "mean_daily": "Mean a day", "p95_daily": "95th percentile",
-                "peak_daily": "Peak"},
+                "peak_daily": "Peak", "billed_in": "Billed in"},
         empty_because="No charge of the period says how much was consumed." if basis.totals["charges"]
         else no_charges(basis), answer=_peak_words(rows),
     )  # fmt: skip

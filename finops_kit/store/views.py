@@ -19,6 +19,7 @@ from finops_kit.store.derive.segments import Segment, live_run_sql, live_segment
 from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lacking import PAST
 from finops_kit.store.lake import LAKE
+from finops_kit.store.units import CHARGE_IN_UNITS, UNIT_READING, let_read_units
 
 #: parts of a report wait until a later one says that it is whole; what came late never counts
 CURRENT_DELIVERY = f"""
@@ -52,6 +53,7 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
     """
     charge = CHARGE_WITH_AMORTISED if amortised else current_sql("charge")
     views = {"current_delivery": CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
+    views |= {"unit_reading": UNIT_READING, "charge_in_units": CHARGE_IN_UNITS}
     views |= {name: current_sql(name) for name in APART}
     for table in REFERENCE_TABLES:
         views[table.name] = (
@@ -81,6 +83,7 @@ def create_views(
     try:
         live = () if "derivation" in past else live_segments(connection)
         views = view_definitions(live, data, "delivery" not in past and _has_amortised(connection))
+        let_read_units(connection)
         connection.execute("BEGIN")  # a transaction a view would ask the catalogue for its tables anew each time
         for name, select in views.items():
             select = instead.sub(rf"memory.{PAST}.\1", select)

@@ -98,22 +98,46 @@ def negotiated(lens: Table) -> Table:
     return sums.mutate(discount_pct=100 * (1 - ratio(sums.ContractedCost, sums.ListCost)))
 
 
-def usage_peaks(lens: Table) -> Table:
+def usage_peaks(lens: Table, conversions: Table) -> Table:
     """Daily volume of each service: its peak and its 95th percentile, which capacity is bought by.
+
+    What is billed in several units of one kind, as GB and GiB or hours and seconds, is one volume.
+
+    Parameters
+    ----------
+    conversions : see :func:`finops_kit.value.units.unit_conversions`
 
     Returns
     -------
-    one row per provider, ServiceName and ConsumedUnit: ``mean_daily``, ``p95_daily``, ``peak_daily`` (ConsumedUnit a
-    day, floats), ``EffectiveCost``
+    one row per provider, ServiceName and ``comparable`` (the unit of their kind; the text itself where that is
+    unknown): ``ConsumedUnit`` (of these the one that most is spent in), ``mean_daily``, ``p95_daily``, ``peak_daily``
+    (ConsumedUnit a day, floats), ``billed_in`` (all units of the bills), ``EffectiveCost``
     """
     rows = lens.filter((lens.ChargeCategory == "Usage") & lens.ConsumedQuantity.notnull() & lens.ConsumedUnit.notnull())
-    keys = ["provider", "ServiceName", "ConsumedUnit"]
-    daily = rows.group_by([*keys, "charge_date"]).agg(
-        volume=rows.ConsumedQuantity.sum().cast("float64"), cost=rows.EffectiveCost.sum()
+    offering = ["provider", "ServiceName"]
+    billed = rows.group_by([*offering, "ConsumedUnit", "charge_date"]).agg(
+        volume=rows.ConsumedQuantity.sum().cast("float64"), EffectiveCost=rows.EffectiveCost.sum().fill_null(0)
     )
-    return daily.group_by(keys).agg(
-        mean_daily=daily.volume.mean(),
-        p95_daily=daily.volume.quantile(0.95),
-        peak_daily=daily.volume.max(),
-        EffectiveCost=daily.cost.sum().fill_null(0),
+    units = billed.group_by([*offering, "ConsumedUnit"]).agg(spent=billed.EffectiveCost.sum())
+    kinds = conversions.select("said_provider", "said_unit", "comparable").distinct()
+    units = units.left_join(kinds, [units.provider == kinds.said_provider, units.ConsumedUnit == kinds.said_unit])
+    units = units.mutate(comparable=ibis.coalesce(units.comparable, units.ConsumedUnit))
+    dearest = ibis.window(group_by=[*offering, "comparable"], order_by=[ibis.desc("spent"), "ConsumedUnit"])
+    units = units.mutate(shown=units.ConsumedUnit.first().over(dearest))
+    units = units.select(*offering, "ConsumedUnit", "comparable", "shown")
+    told = billed.join(units, [*offering, "ConsumedUnit"])
+    sizes = conversions.select("said_provider", "said_unit", "shown_unit", "per_shown")
+    told = told.left_join(
+        sizes,
+        [told.provider == sizes.said_provider, told.ConsumedUnit == sizes.said_unit, told.shown == sizes.shown_unit],
     )
+    keys = [*offering, "comparable", "shown"]
+    daily = told.group_by([*keys, "charge_date"]).agg(
+        volume=(told.volume * told.per_shown.fill_null(1.0)).sum(), EffectiveCost=told.EffectiveCost.sum()
+    )
+    found = daily.group_by(keys).agg(
+        mean_daily=daily.volume.mean(), p95_daily=daily.volume.quantile(0.95), peak_daily=daily.volume.max(),
+        EffectiveCost=daily.EffectiveCost.sum(),
+    )  # fmt: skip
+    named = units.group_by(keys).agg(billed_in=units.ConsumedUnit.group_concat(", ", order_by=units.ConsumedUnit))
+    return found.join(named, keys).rename(ConsumedUnit="shown")

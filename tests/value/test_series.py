@@ -14,6 +14,7 @@ from finops_kit.value.kubernetes import capacity_share, cluster_capacity, namesp
 from finops_kit.value.prices import negotiated, unit_prices, unit_sums, usage_peaks
 from finops_kit.value.remanence import both_sides
 from finops_kit.value.unit_cost import cost_per_unit, margin, metric_by_month
+from finops_kit.value.units import unit_conversions
 from finops_kit.value.variance import between
 from finops_kit.value.waste import idle_machines, orphaned_disks, priced, with_command
 
@@ -148,7 +149,22 @@ def test_price_drift_and_negotiated_discount(db, lens_of):
     told = ("contracted_before", "contracted_price", "drift_pct", "drift_cost")
     assert [drift[name] for name in told] == [2, 3, 50, 10]
     assert db.to_pyarrow(negotiated(lens)).to_pylist()[0]["discount_pct"] == pytest.approx(37.5)
-    assert db.to_pyarrow(usage_peaks(lens)).to_pylist()[0]["peak_daily"] == 10
+
+
+def test_the_peak_is_of_one_volume_whatever_units_it_is_billed_in(db, lens_of):
+    """Day 1: 2 GB and 1 GiB; day 2: 5 GB. 7200 s are 2 of the hours that are billed beside; wombats stay alone."""
+    used = [(1, "2", "GB", 6), (1, "1", "GiB", 3), (2, "5", "GB", 9), (1, "3", "Hrs", 2), (1, "7200", "s", 1),
+            (1, "4", "Wombats", 1)]  # fmt: skip
+    lens = lens_of([{"day": date(2025, 3, day), "cost": cost, "ConsumedQuantity": quantity, "ConsumedUnit": unit}
+                    for day, quantity, unit, cost in used])  # fmt: skip
+    provider = db.to_pyarrow(lens.provider.name("p")).to_pylist()[0]
+    conversions = unit_conversions((provider, unit) for _, _, unit, _ in used)
+    rows = db.to_pyarrow(usage_peaks(lens, conversions).order_by("comparable")).to_pylist()
+    assert [(r["comparable"], r["ConsumedUnit"], r["billed_in"], r["EffectiveCost"]) for r in rows] == [
+        ("GB", "GB", "GB, GiB", 18), ("Seconds", "Hrs", "Hrs, s", 3), ("Wombats", "Wombats", "Wombats", 1),
+    ]  # fmt: skip
+    assert [r["peak_daily"] for r in rows] == pytest.approx([5, 5, 4])
+    assert [r["mean_daily"] for r in rows] == pytest.approx([(2 + 1.073741824 + 5) / 2, 5, 4])
 
 
 def seen(resource, day, **more):
