@@ -1,10 +1,13 @@
 """Alibaba Cloud's instance and billing item bills, by month or by day, to FOCUS 1.2, rule by rule.
 
 Sources: Alibaba Cloud, "Detailed file format" of the bill subscription, "DescribeInstanceBill" (the columns, and how
-amounts follow from each other) and "Fields in upgraded bills"; Alibaba's own FOCUS 1.0 export comes in as FOCUS.
+amounts follow from each other) and "Fields in upgraded bills" (fee types); Alibaba's own FOCUS 1.0 export comes in as
+FOCUS. ``sources/alibaba.py`` says which columns these are in each version and language.
 
 PretaxGrossAmount is the list price; less InvoiceDiscount it is the agreed one; less coupons it is PretaxAmount, which
-is billed. What pays the bill (cash coupons, prepaid cards, PaymentAmount) does not change it.
+is billed. What pays the bill (cash coupons, prepaid cards, PaymentAmount) does not change it. The new version has the
+amount before tax on bills of the international site and the amount with tax in it on those of the Chinese site, where
+list prices contain it too. What settlement rounds down stands on lines of its own in the new version, else nowhere.
 
 Days and months are those of UTC+8 and keep their names; times of the clock become UTC.
 """
@@ -15,7 +18,7 @@ from collections.abc import Sequence
 
 from finops_kit.fields import MONEY, QUANTITY, TIME
 from finops_kit.normalize.plan import Header, Plan
-from finops_kit.sources.formats import ALIBABA_NEEDS
+from finops_kit.sources.alibaba import NEEDS, find_columns
 from finops_kit.sources.nested import whole_columns
 
 _CLOCK = "'[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{5,8}'"
@@ -31,16 +34,17 @@ _READING = (
 )
 _KINDS = {
     "PretaxAmount": MONEY, "PretaxGrossAmount": MONEY, "InvoiceDiscount": MONEY, "Usage": QUANTITY,
-    "BillingCycle": TIME, "BillingDate": TIME, "UsageStartTime": TIME, "UsageEndTime": TIME,
+    "UsageBeforeDeduction": QUANTITY,
+    **dict.fromkeys(("BillingCycle", "BillingDate", "UsageStartTime", "UsageEndTime"), TIME),
 }  # fmt: skip
 _TEXTS = (
-    "AccountID", "AccountName", "OwnerID", "Currency", "InstanceID", "NickName", "ProductName", "Zone", "UsageUnit",
-    "BillingItem",
+    "AccountID", "AccountName", "OwnerID", "Currency", "NickName", "ProductName", "Zone", "UsageUnit", "BillingItem",
 )  # fmt: skip
 #: looked at, and kept in x_Columns as well
 _LOOKED_AT = (
     "BillAccountID", "BillAccountName", "OwnerAccountName", "ProductCode", "ProductDetail", "CommodityCode",
-    "BillingItemCode", "SubscriptionType", "Item", "Tag", "Region", "InstanceSpec", "PipCode",
+    "BillingItemCode", "SubscriptionType", "Item", "Tag", "Region", "RegionCode", "InstanceSpec", "PipCode",
+    "ResourceID", "InstanceID",
 )  # fmt: skip
 
 #: product code -> (ServiceCategory, ServiceSubcategory)
@@ -78,11 +82,20 @@ SERVICES: dict[str, tuple[str, str]] = {
     "pai": ("AI and Machine Learning", "Machine Learning"),
 }
 
-#: What Item says; where a bill has none, a subscription is bought and all else is used. A refund gives back an order.
-CHARGE_CATEGORY = """CASE replace(lower(coalesce("Item", '')), ' ', '')
-    WHEN 'subscriptionorder' THEN 'Purchase' WHEN 'refund' THEN 'Purchase' WHEN 'payasyougobill' THEN 'Usage'
-    WHEN '' THEN CASE WHEN lower("SubscriptionType") = 'subscription' THEN 'Purchase' ELSE 'Usage' END
-    ELSE 'Adjustment' END"""
+_ITEM = "replace(lower(coalesce(\"Item\", '')), ' ', '')"
+_BOUGHT = "subscription|订阅|预付|包年包月"
+#: What Item says, in both languages: the old version's four types, the new one's fee types. Some are called after a
+#: subscription they give back or cover. Where it says nothing known, the way of paying tells what was bought; rounding,
+#: commissions and adjustments are Adjustment.
+LINE_KIND = f"""CASE WHEN regexp_matches({_ITEM}, 'refund|退款|退订') THEN 'refund'
+    WHEN regexp_matches({_ITEM}, 'adjust|round|commission|调账|抹零|佣金|保底|封顶') THEN 'adjustment'
+    WHEN regexp_matches({_ITEM}, 'coverage|抵扣') THEN 'usage'
+    WHEN regexp_matches({_ITEM}, '{_BOUGHT}') THEN 'order'
+    WHEN regexp_matches({_ITEM}, 'payasyougo|按量|后付|free|免费') THEN 'usage'
+    WHEN {_ITEM} <> '' AND "SubscriptionType" IS NULL THEN 'adjustment'
+    WHEN regexp_matches(lower("SubscriptionType"), '{_BOUGHT}') THEN 'order' ELSE 'usage' END"""
+#: A refund gives back an order.
+CHARGE_CATEGORY = """CASE " kind" WHEN 'usage' THEN 'Usage' WHEN 'adjustment' THEN 'Adjustment' ELSE 'Purchase' END"""
 _CATEGORY, _METERED = '" category"', '" metered"'
 _DAY = 'coalesce("BillingDate", "BillingCycle")'
 _START = f'coalesce("UsageStartTime", {_DAY})'
@@ -106,11 +119,14 @@ def plan_alibaba(header: Sequence[str], types: Sequence[str] | None = None) -> P
     -------
     >>> plan_alibaba(["Billing Cycle", "Pretax Amount", "Zone X"]).cost.raw
     'c1'
+    >>> plan_alibaba(["账期", "产品Code", "应付金额"]).cost.raw
+    'c2'
     """
-    columns = Header(whole_columns(header, types))
-    inputs = columns.inputs((*_KINDS, *_TEXTS, *_LOOKED_AT), _KINDS, ALIBABA_NEEDS, {TIME: _READING})
+    columns = Header(whole_columns(header, types), find_columns(header))
+    inputs = columns.inputs((*_KINDS, *_TEXTS, *_LOOKED_AT), _KINDS, NEEDS, {TIME: _READING})
     extras = columns.rest({inputs[name].raw for name in (*_KINDS, *_TEXTS)})
     steps: tuple[dict[str, str], ...] = (
+        {" kind": LINE_KIND},
         {" category": CHARGE_CATEGORY},
         {" metered": f"{_CATEGORY} IN ('Usage', 'Purchase') AND \"Usage\" IS NOT NULL"},
     )
@@ -127,10 +143,13 @@ def _service(place: int) -> str:
 
 def _outputs() -> dict[str, str]:
     """FOCUS column to SQL over the bill's columns."""
-    region = "coalesce(CASE WHEN regexp_full_match(\"Region\", '[a-z]{2}-[a-z0-9-]+') THEN \"Region\" END, " \
-        "nullif(regexp_extract(\"Zone\", '^([a-z]{2}-[a-z]+(?:-[0-9]+)?)-?[a-z]$', 1), ''))"  # fmt: skip
+    region = (
+        """coalesce("RegionCode", CASE WHEN regexp_full_match("Region", '[a-z]{2}-[a-z0-9-]+') THEN "Region" END, """
+        "nullif(regexp_extract(\"Zone\", '^([a-z]{2}-[a-z]+(?:-[0-9]+)?)-?[a-z]$', 1), ''))"
+    )
     used = f"({_CATEGORY} = 'Usage' AND \"Usage\" IS NOT NULL)"
     unit = "coalesce(\"UsageUnit\", 'Units')"
+    resource = 'coalesce("ResourceID", "InstanceID")'
     sku = 'coalesce("BillingItemCode", "CommodityCode", "PipCode", "ProductCode")'
     return {
         "AvailabilityZone": '"Zone"',
@@ -142,12 +161,12 @@ def _outputs() -> dict[str, str]:
         "BillingPeriodStart": "date_trunc('month', \"BillingCycle\")",
         "BillingPeriodEnd": "date_trunc('month', \"BillingCycle\") + INTERVAL 1 MONTH",
         "ChargeCategory": CHARGE_CATEGORY,
-        "ChargeClass": "CASE WHEN lower(\"Item\") = 'refund' THEN 'Correction' END",
+        "ChargeClass": "CASE WHEN \" kind\" = 'refund' THEN 'Correction' END",
         "ChargeDescription": 'coalesce("ProductDetail", "ProductName", "ProductCode")',
         "ChargeFrequency": f"CASE WHEN {_CATEGORY} = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END",
         "ChargePeriodStart": _START,
         "ChargePeriodEnd": _END,
-        "ConsumedQuantity": f'CASE WHEN {used} THEN "Usage" END',
+        "ConsumedQuantity": f'CASE WHEN {used} THEN coalesce("UsageBeforeDeduction", "Usage") END',
         "ConsumedUnit": f"CASE WHEN {used} THEN {unit} END",
         "ContractedCost": 'coalesce("PretaxGrossAmount" - "InvoiceDiscount", "PretaxAmount")',
         "EffectiveCost": '"PretaxAmount"',
@@ -161,9 +180,9 @@ def _outputs() -> dict[str, str]:
         "PublisherName": "'Alibaba Cloud'",
         "RegionId": region,
         "RegionName": f'CASE WHEN {region} IS NOT NULL THEN coalesce("Region", {region}) END',
-        "ResourceId": '"InstanceID"',
+        "ResourceId": resource,
         "ResourceName": '"NickName"',
-        "ResourceType": 'CASE WHEN "InstanceID" IS NOT NULL THEN coalesce("ProductDetail", "ProductCode") END',
+        "ResourceType": f'CASE WHEN {resource} IS NOT NULL THEN coalesce("ProductDetail", "ProductCode") END',
         "ServiceCategory": _service(0),
         "ServiceName": 'coalesce("ProductName", "ProductCode")',
         "ServiceSubcategory": _service(1),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from finops_kit.errors import ColumnMissing, SourceRefused, UsageError
 from finops_kit.fields import FOCUS_FIELDS, FOCUS_VERSIONS, TABLES
+from finops_kit.sources import alibaba
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, SHOWN, find_columns, missing_columns
 from finops_kit.sources.azure import NEEDS as AZURE_NEEDS
 
@@ -62,9 +63,6 @@ OCI_NEEDS = (
     "cost/currencyCode",
 )  # fmt: skip
 
-#: the same for Alibaba Cloud's instance and billing item bills
-ALIBABA_NEEDS = ("BillingCycle", "PretaxAmount", "Currency", "ProductCode", "SubscriptionType")
-
 
 def _required(table: str) -> tuple[str, ...]:
     return tuple(f.name for f in TABLES[table].fields if f.required and f.name not in ("batch_id", "source_row"))
@@ -78,7 +76,7 @@ _FORMATS = (
     Format(AMORTIZED, "azure-amortized", "charge", AZURE_NEEDS, "Azure cost details, amortised"),
     Format("gcp-billing", "gcp", "charge", GCP_NEEDS, "Google Cloud billing export"),
     Format("oci-cost", "oci", "charge", OCI_NEEDS, "Oracle Cloud cost report"),
-    Format("alibaba-bill", "alibaba", "charge", ALIBABA_NEEDS, "Alibaba Cloud bill"),
+    Format("alibaba-bill", "alibaba", "charge", alibaba.NEEDS, "Alibaba Cloud bill"),
     Format("opencost", "opencost", "charge", (), "OpenCost or Kubecost allocations (JSON)"),
     Format("kubernetes", "kubernetes", "resource_snapshot", (), "kubectl get ... -o json"),
     Format("rvtools", "vsphere", "resource_snapshot", (), "RVTools workbook"),
@@ -166,7 +164,7 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS["gcp-billing"]
     if have >= {canonical(name) for name in OCI_NEEDS}:
         return FORMATS["oci-cost"]
-    if have >= {canonical(name) for name in ALIBABA_NEEDS}:
+    if alibaba.missing_columns(header) == []:
         return FORMATS["alibaba-bill"]
     if missing_columns(header) == []:
         return FORMATS[ACTUAL]
@@ -227,6 +225,9 @@ def _missing(known: Format, header: Sequence[str]) -> list[str]:
     if known.name in (ACTUAL, AMORTIZED):
         found = find_columns(header)
         return [SHOWN.get(need, need) for need in known.needs if need not in found]
+    if known.name == "alibaba-bill":
+        found = alibaba.find_columns(header)
+        return [alibaba.shown_name(need) for need in known.needs if need not in found]
     have = _have(header)
     return [need for need in known.needs if canonical(need) not in have]
 
@@ -238,6 +239,12 @@ def refuse_unknown(header: Sequence[str], name: str) -> SourceRefused:
         return ColumnMissing(
             f"{', '.join(map(repr, lacks_of_azure))} {'is' if len(lacks_of_azure) == 1 else 'are'} not in the header "
             f"of {name}; it looks like {FORMATS[ACTUAL].title}, which cannot be added up without."
+        )
+    lacks_of_alibaba = alibaba.missing_columns(header)
+    if lacks_of_alibaba:
+        return ColumnMissing(
+            f"{', '.join(lacks_of_alibaba)} is not in the header of {name}; it looks like "
+            f"{FORMATS['alibaba-bill'].title}, which cannot be added up without."
         )
     have = _have(header)
     scores = sorted(((len(have & {canonical(n) for n in f.needs}) / len(f.needs), f) for f in _FORMATS if f.needs),

@@ -7,6 +7,7 @@ import io
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
+import pytest
 from tests_ingest import ask
 
 from finops_kit.ingest import ingest_paths
@@ -86,3 +87,65 @@ def test_its_own_focus_export_comes_in_as_focus(store, write):
            "x_InstanceSpec": "ecs.g7.large"}  # fmt: skip
     found = ingest_paths(store, [write("a.csv", focus_text(row))]).files[0]
     assert (found.format, found.status) == ("focus-1.0", "stored")
+
+
+#: the subscription's files of the Chinese site before 2025, as aliyun-log-java-sdk and cloudexplorer-lite read them
+OLD_CHINESE = (
+    "账期,财务单元,账号ID,账号,Owner账号ID,产品Code,产品,产品明细Code,产品明细,消费类型,账单开始时间,账单结束时间,"
+    "订单号/账单号,账单类型,实例ID,实例昵称,实例标签,地域,可用区,计费项,用量,用量单位,官网价,优惠金额,优惠券抵扣,"
+    "应付金额,现金支付,币种"
+)
+
+
+def test_an_old_bill_in_chinese(store, write):
+    row = ('2026-09,未分配,0185,house,0186,ecs,云服务器 ECS,ecs,云服务器ECS-按量付费,后付费,2026-09-03 08:00:00,'
+           '2026-09-03 09:00:00,77,后付费账单,i-1,web,key:team value:core,德国（法兰克福）,eu-central-1a,实例规格,1,'
+           '小时,0.12,0.02,0.01,0.09,0.09,CNY')  # fmt: skip
+    bought = row.replace("后付费账单", "正常账单").replace("按量付费,后付费", "包年包月,预付费")
+    given_back = row.replace("后付费账单", "退款").replace("0.01,0.09", "0.01,-0.04")
+    found = ingest_paths(store, [write("a.csv", "\n".join((OLD_CHINESE, row, bought, given_back)))]).files[0]
+    assert (found.format, found.control_totals) == ("alibaba-bill", {"CNY": D("0.14")}), found.reason
+    assert ask(store, 'SELECT "ChargeCategory", "ChargeClass", "BilledCost", "ContractedCost", "ListCost", '
+                      '"ResourceId", "RegionId", "SubAccountId", "Tags", "ChargePeriodStart" '
+                      "FROM charge ORDER BY source_row") == [
+        (*kind, D("0.1"), D("0.12"), "i-1", "eu-central-1", "0186", {"team": "core"}, datetime(2026, 9, 3, tzinfo=UTC))
+        for kind in (("Usage", None, D("0.09")), ("Purchase", None, D("0.09")),
+                     ("Purchase", "Correction", D("-0.04")))]  # fmt: skip
+
+
+def test_a_bill_without_a_currency_is_refused_by_name(store, write):
+    (one,) = ingest_paths(store, [write("a.csv", OLD_CHINESE.removesuffix(",币种") + "\n" + "x," * 26 + "x")]).files
+    assert one.status == "refused" and "Currency or 币种" in one.reason and "Alibaba" in one.reason
+
+
+@pytest.mark.parametrize("language", ["chinese", "english"])
+def test_the_new_version_with_its_columns_in_groups(store, write, language):
+    names = {
+        "chinese": "身份信息/资源购买账号ID,身份信息/资源归属账号ID,账单信息/账单月份,账单信息/账单日期,"
+        "账单信息/费用类型,产品信息/产品Code,产品信息/产品名称,资源信息/资源ID,资源信息/实例ID（出账粒度）,资源信息/地域Code,"
+        "用量信息/抵扣前用量,用量信息/用量,用量信息/用量单位,费用信息/目录总价,优惠信息/优惠金额,"
+        "应付信息/应付金额（含税）,定价信息/定价币种",
+        "english": "IdentityDetails/ResourcePurchaseAccountId,IdentityDetails/ResourceOwnerAccountId,"
+        "BillingDetails/BillingMonth,BillingDetails/BillingDate,BillingDetails/LineItemType,ProductDetails/ProductCode,"
+        "ProductDetails/ProductName,ResourceDetails/ResourceId,ResourceDetails/InstanceId,ResourceDetails/RegionCode,"
+        "UsageDetails/UsageBeforeDeduction,UsageDetails/Usage,UsageDetails/UsageUnit,FeeDetails/GrossAmount,"
+        "DiscountDetails/DiscountAmount,PayableDetails/TaxExclusivePayableAmount,PricingDetails/Currency",
+    }[language]
+    kinds = {
+        "chinese": ("云资源按量费用", "免费额度", "订阅预付费用", "订阅后付费用", "订阅退订费用", "调账费用",
+                    "抹零费用"),
+        "english": ("PayAsYouGoFee", "FreeQuota", "SubscriptionUpfrontFee", "SubscriptionPayAsYouGoFee",
+                    "SubscriptionRefundFee", "AdjustmentFee", "RoundingAdjustment"),
+    }[language]  # fmt: skip
+    rows = [f"0185,0186,202609,20260903,{kind},oss,OSS,bucket-a,cn-x;standard,cn-hangzhou,5,3,GB,4,1,{cost},CNY"
+            for cost, kind in enumerate(kinds, 1)]  # fmt: skip
+    found = ingest_paths(store, [write("a.csv", "\n".join((names, *rows)))]).files[0]
+    assert (found.format, found.control_totals) == ("alibaba-bill", {"CNY": D(28)}), found.reason
+    assert ask(store, 'SELECT "ChargeCategory", "ChargeClass" FROM charge ORDER BY source_row') == [
+        ("Usage", None), ("Usage", None), ("Purchase", None), ("Purchase", None), ("Purchase", "Correction"),
+        ("Adjustment", None), ("Adjustment", None)]  # fmt: skip
+    assert ask(store, 'SELECT "BillingAccountId", "SubAccountId", "ResourceId", "RegionId", "PricingQuantity", '
+                      '"ConsumedQuantity", "ListCost", "ContractedCost", "BillingPeriodStart", "ChargePeriodEnd" '
+                      "FROM charge LIMIT 1") == [
+        ("0185", "0186", "bucket-a", "cn-hangzhou", D(3), D(5), D(4), D(3), datetime(2026, 9, 1, tzinfo=UTC),
+         datetime(2026, 9, 4, tzinfo=UTC))]  # fmt: skip
