@@ -50,7 +50,8 @@ GAPS: dict[str, tuple[Gap, ...]] = {
             ("EffectiveCost-C-005-C",),
         ),
         Gap("CommitmentDiscountName", "the report has ARNs only", "null"),
-        Gap("CapacityReservationId", "the report names capacity reservations in usage types only", "null"),
+        Gap("CapacityReservationId", "only 2.0 reports with capacity reservation data name them", "null; the status of "
+            "what is only `Reserved` is null as well"),
         Gap("ContractedCost of savings plans", "negotiated prices stand in discount lines of their own", "BilledCost"),
         Gap("SkuPriceDetails", "product columns differ by service", "null; product/* is kept in x_Columns"),
     ),
@@ -97,12 +98,14 @@ GAPS: dict[str, tuple[Gap, ...]] = {
         Gap("EffectiveCost of subscriptions", "an order is billed when it is placed; the bill does not spread it over "
             "its term", "BilledCost, so that no cost is lost", ("EffectiveCost-C-005-C",)),
         Gap("InvoiceId", "not in the bill", "null"),
-        Gap("Tax", "stands in the account's settlement, not on lines", "not there"),
+        Gap("Tax, rounding down", "stand in the account's settlement, not on lines; the new version has lines of "
+            "rounding, and the tax of the Chinese site within its prices", "not there"),
         Gap("ListUnitPrice, ContractedUnitPrice", "ListPrice is per ListPriceUnit, which is often not the unit of Usage",
             "null; ListPrice is kept in x_Columns"),
         Gap("CommitmentDiscountId", "what a savings plan or a resource package covers is a deduction without an id",
             "null"),
         Gap("BillingCycle, BillingDate", "named in UTC+8, with no time of day", "the same names in UTC"),
+        Gap("BillingCurrency", "the oldest files of the Chinese site have none", "the file is refused"),
     ),
     "opencost": (
         Gap("BilledCost", "an allocation splits what the provider bills", "0; the data set is never part of charge"),

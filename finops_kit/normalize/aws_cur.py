@@ -13,7 +13,9 @@ the covered line's BilledCost to 0, which gives the same total.
 Version 2.0 has the same columns with underscores, and maps (``product``, ``resource_tags``, ``discount``,
 ``cost_category``), as JSON text in CSV. Source: AWS Data Exports, "Cost and Usage Report 2.0 table dictionary". Where
 it has the ``discount`` map, discounts have no lines of their own ("discount columns"), so a line is billed at its net
-cost, if it has one. In a report with discount lines these are charges below zero, and the unblended costs add up.
+cost, if it has one. In a report with discount lines these are charges below zero, and the unblended costs add up. Of
+its two maps of tags, ``tags`` holds what ``resource_tags`` does with the keys as they were set, and the tags of
+accounts, users and principals behind ``accountTag/``, ``userAttribute/``, ``iamPrincipal/``.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ _LOOKED_AT = (
     "product/productFamily", "product/instanceType", "product/region", "product/regionCode", "product/location",
     "product/locationType", "pricing/RateCode", "pricing/RateId", "savingsPlan/SavingsPlanARN",
     "reservation/ReservationARN", "reservation/SubscriptionId", "pricing/unit", "bill/PayerAccountName",
-    "lineItem/UsageAccountName",
+    "lineItem/UsageAccountName", "capacityReservation/CapacityReservationArn",
+    "capacityReservation/CapacityReservationStatus",
 )  # fmt: skip
 _TAG = re.compile(r"^(?:resourceTags/|resource_tags_)(?P<scope>user[:_]|aws[:_])?(?P<key>.+)$", re.IGNORECASE)
 
@@ -71,7 +74,8 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
     columns = Header(whole_columns(header, types))
     places = columns.places
     product = columns.given("product").text if "product" in places else ""
-    given_tags = columns.given("resourcetags").text if "resourcetags" in places else ""
+    maps = [name for name in ("tags", "resourcetags") if name in places]
+    given_tags = [columns.given(name).text for name in maps]
     net = bool({"discount", "discounttotaldiscount"} & places.keys()) and canonical(_NET_NAME) in places
     needs = [name for name in CUR_NEEDS if not (net and name == "lineItem/UnblendedCost")]
     inputs = columns.inputs((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT), _TYPED, needs, {})
@@ -85,7 +89,7 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
     extras, tags = [], []
     for column, (shown, text) in zip(columns.columns, columns.rest(()), strict=True):
         tag = _TAG.match(column.name)
-        if given_tags and canonical(column.name) == "resourcetags":
+        if maps and canonical(column.name) == maps[0]:
             continue
         if tag:
             scope = (tag["scope"] or "").lower().replace("_", ":")
@@ -98,9 +102,15 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
         rules=(Rule(_NET_NAME, f"{_BILLED} IS NULL", "neither a net nor an unblended cost"),) if net else (),
         cost=inputs[_NET_NAME if net else "lineItem/UnblendedCost"],
         cost_else=inputs["lineItem/UnblendedCost"] if net else None, currency=inputs["lineItem/CurrencyCode"],
+        remark=_NET_ALONE if maps and not net and canonical(_NET_NAME) in places else "",
     )  # fmt: skip
 
 
+#: said of a 2.0 report of chosen columns; legacy reports always have lines of discounts beside net costs
+_NET_ALONE = (
+    "net costs without the column discount: BilledCost is the unblended cost, which leaves discounts out unless they "
+    "have lines of their own; export discount_total_discount as well"
+)
 _TYPE = '"lineItem/LineItemType"'
 _NET_NAME = "lineItem/NetUnblendedCost"
 _NET, _UNBLENDED = f'"{_NET_NAME}"', '"lineItem/UnblendedCost"'
@@ -132,11 +142,12 @@ _UNUSED = f"(({UNUSED_COST}) <> 0)"
 #: A fee that was not used up is FOCUS' unused commitment: Usage, CommitmentDiscountStatus Unused, EffectiveCost what
 #: was not used (a Purchase may have no EffectiveCost, and unused cost must not be lost); one that was is a Purchase.
 #: Usage: metered lines. Negation takes covered usage back, so it stands on the same side. Fee: marketplace, support
-#: and upfront fees are purchases. Refund: money back for an earlier charge that the line does not name.
+#: upfront and flat-rate fees are purchases. Refund: money back for an earlier charge that the line does not name.
 CHARGE_CATEGORY = f"""CASE
     WHEN {_TYPE} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanNegation') THEN 'Usage'
     WHEN {_UNUSED} THEN 'Usage'
-    WHEN {_TYPE} IN ('Fee', 'RIFee', 'SavingsPlanUpfrontFee', 'SavingsPlanRecurringFee') THEN 'Purchase'
+    WHEN {_TYPE} IN ('Fee', 'RIFee', 'SavingsPlanUpfrontFee', 'SavingsPlanRecurringFee', 'FlatRateSubscription')
+    THEN 'Purchase'
     WHEN {_TYPE} = 'Tax' THEN 'Tax'
     WHEN {_TYPE} = 'Credit' THEN 'Credit'
     ELSE 'Adjustment' END"""
@@ -160,7 +171,7 @@ CONTRACTED_COST = f"""CASE WHEN {_NEGATION} THEN {_ZERO}
     ELSE {_BILLED} END"""
 
 CHARGE_FREQUENCY = f"""CASE WHEN {_CATEGORY} = 'Usage' THEN 'Usage-Based'
-    WHEN {_TYPE} IN ('RIFee', 'SavingsPlanRecurringFee') THEN 'Recurring' ELSE 'One-Time' END"""
+    WHEN {_TYPE} IN ('RIFee', 'SavingsPlanRecurringFee', 'FlatRateSubscription') THEN 'Recurring' ELSE 'One-Time' END"""
 
 PRICING_CATEGORY = f"""CASE WHEN {_COVERED} OR {_UNUSED} THEN 'Committed'
     WHEN {_CATEGORY} = 'Usage' AND contains("lineItem/UsageType", 'SpotUsage') THEN 'Dynamic'
@@ -193,10 +204,16 @@ _SERVICE = name_sql(
     '"lineItem/ProductCode"', '"product/productFamily"',
     'coalesce("product/ProductName", "product/servicename", "lineItem/ProductCode")',
 )  # fmt: skip
+_CAPACITY = '"capacityReservation/CapacityReservationArn"'
+#: FOCUS knows used and unused capacity; AWS says `Reserved` of what is only reserved, and `Cancelled` of what was given
+#: back before its time and is paid unused.
+CAPACITY_STATUS = f"""CASE WHEN {_CAPACITY} IS NOT NULL AND {_CATEGORY} = 'Usage' THEN
+    CASE "capacityReservation/CapacityReservationStatus" WHEN 'Used' THEN 'Used'
+        WHEN 'Unused' THEN 'Unused' WHEN 'Cancelled' THEN 'Unused' END END"""
 _METERED = f"({_CATEGORY} IN ('Usage', 'Purchase') AND \"lineItem/UsageAmount\" IS NOT NULL)"
 
 
-def _outputs(tags: list[tuple[str, str]], given_tags: str = "") -> dict[str, str]:
+def _outputs(tags: list[tuple[str, str]], given_tags: Sequence[str] = ()) -> dict[str, str]:
     """FOCUS column to SQL over the CUR's columns."""
     code, family = '"lineItem/ProductCode"', '"product/productFamily"'
     pairs = ", ".join("{'k': '" + key.replace("'", "''") + f"', 'v': {text}}}" for key, text in _first_of_each(tags))
@@ -210,6 +227,8 @@ def _outputs(tags: list[tuple[str, str]], given_tags: str = "") -> dict[str, str
         "BillingCurrency": 'trim("lineItem/CurrencyCode")',
         "BillingPeriodStart": '"bill/BillingPeriodStartDate"',
         "BillingPeriodEnd": '"bill/BillingPeriodEndDate"',
+        "CapacityReservationId": _CAPACITY,
+        "CapacityReservationStatus": CAPACITY_STATUS,
         "ChargeCategory": CHARGE_CATEGORY,
         "ChargeClass": f"CASE WHEN {_TYPE} = 'Refund' THEN 'Correction' END",
         "ChargeDescription": 'coalesce("lineItem/LineItemDescription", "lineItem/UsageType", "lineItem/LineItemType")',
@@ -285,9 +304,13 @@ def _of_map(text: str, name: str) -> str:
     return f"nullif(json_extract_string(CASE WHEN json_valid({text}) THEN {text} END, '$.{key}'), '')"
 
 
-def _tags_of_map(text: str, pairs: str) -> str:
-    """Tags from the map of a 2.0 report, whose keys begin with ``user_`` or ``aws_``, and from columns beside it."""
-    bare = "regexp_replace(regexp_replace(e.key, '^user[_:]', ''), '^aws[_:]', 'aws:')"
+def _tags_of_map(texts: Sequence[str], pairs: str) -> str:
+    """Tags from the first map of a 2.0 report that a row has, and from columns beside it.
+
+    Keys of the user and of AWS begin with ``user_`` and ``aws_``, or with ``resourceTags/user:``.
+    """
+    bare = "regexp_replace(regexp_replace(e.key, '^(resourceTags/)?user[_:]', ''), '^(resourceTags/)?aws[_:]', 'aws:')"
+    text = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
     entries = f"list_transform(map_entries(tags_map({text})), lambda e: {{'k': {bare}, 'v': e.value}})"
     renamed = f"trimmed_map(TRY(map_from_entries({entries})))"
     beside = f"map_from_entries(list_filter([{pairs}], lambda e: e.v IS NOT NULL))" if pairs else "NULL"

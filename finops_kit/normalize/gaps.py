@@ -54,10 +54,13 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("ListCost", "pricing/publicOnDemandCost, else BilledCost; nothing on a negation"),
             ("ContractedCost", "BilledCost; the list cost on usage that a reservation covers"),
             ("ChargeCategory", "Usage, DiscountedUsage, SavingsPlanCoveredUsage, SavingsPlanNegation: Usage · Fee, RIFee, "
-             "upfront and recurring fees: Purchase (Usage where unused) · Tax · Credit · discounts and Refund: Adjustment"),
+             "FlatRateSubscription, upfront and recurring fees: Purchase (Usage where unused) · Tax · Credit · discounts "
+             "and Refund: Adjustment"),
             ("ChargeClass", "Correction on a Refund"),
             ("SubAccountId", "lineItem/UsageAccountId"),
-            ("Tags", "resourceTags/*, or the map resource_tags; `aws:` stays before AWS' own keys"),
+            ("Tags", "resourceTags/*, or the map `tags`, else `resource_tags`; `aws:` and `accountTag/` stay before keys "
+             "that the resource's owner did not set"),
+            ("CapacityReservationId", "capacity_reservation_capacity_reservation_arn"),
         ),
         GAPS["aws-cur"],
     ),
@@ -116,14 +119,15 @@ MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         ("alibaba-bill",),
         "Alibaba Cloud instance and billing item bills",
-        "Alibaba Cloud: Detailed file format, DescribeInstanceBill, Fields in upgraded bills. Its FOCUS export comes in as "
-        "FOCUS",
+        "Alibaba Cloud: Detailed file format, DescribeInstanceBill, Fields in upgraded bills. Headers in English or Chinese, "
+        "with groups (`账单信息/账单月份`) or without. Its FOCUS export comes in as FOCUS",
         (
-            ("BilledCost, EffectiveCost", "PretaxAmount: after discounts and coupons, before tax"),
+            ("BilledCost, EffectiveCost", "PretaxAmount: after discounts and coupons, before tax; 应付金额, where it stands "
+             "alone, has the tax in it"),
             ("ContractedCost", "PretaxGrossAmount less InvoiceDiscount"),
             ("ListCost", "PretaxGrossAmount"),
-            ("ChargeCategory", "PayAsYouGoBill: Usage · SubscriptionOrder, Refund: Purchase · Adjustment and the rest: "
-             "Adjustment; without Item by SubscriptionType"),
+            ("ChargeCategory", "pay-as-you-go, free quota: Usage · subscription fees and orders, refunds: Purchase · "
+             "adjustment, rounding, commission: Adjustment; else by SubscriptionType"),
             ("ChargeClass", "Correction on a Refund"),
             ("BillingPeriod", "BillingCycle, the month of UTC+8 by its name"),
             ("ChargePeriod", "UsageStartTime and UsageEndTime in UTC, else BillingDate, else the month"),

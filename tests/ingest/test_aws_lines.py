@@ -69,6 +69,9 @@ LINES = [
     ({KIND: "Discount", COST: "-0.5", **NONE}, "Adjustment", None, "One-Time", None, None, "-0.5", "-0.5"),
     ({KIND: "Fee", COST: "100", "lineItem/ProductCode": "AWSSupportBusiness", **NONE},
      "Purchase", None, "One-Time", "Standard", None, "100", "100"),
+    ({KIND: "FlatRateSubscription", COST: "40", "lineItem/ProductCode": "Kiro", **NONE},
+     "Purchase", None, "Recurring", "Standard", None, "40", "40"),
+    ({KIND: "SppDiscount", COST: "-1", **NONE}, "Adjustment", None, "One-Time", None, None, "-1", "-1"),
     ({KIND: "Fee", COST: "250", "lineItem/ProductCode": "abc123", "bill/BillingEntity": "AWS Marketplace",
       "lineItem/LegalEntity": "Acme", **NONE}, "Purchase", None, "One-Time", "Standard", None, "250", "250"),
 ]  # fmt: skip
@@ -133,6 +136,28 @@ def test_version_2_as_parquet_with_real_maps(store, write):
     assert ingest_paths(store, [path]).files[0].format == "aws-cur-2.0"
     assert ask(store, 'SELECT "BilledCost", "Tags", "RegionId" FROM charge') == [
         (D("0.1"), {"team": "core"}, "eu-west-1")]  # fmt: skip
+
+
+def test_version_2_by_chosen_columns(store, write):
+    """The map ``tags`` alone, capacity reservations, and net costs without the discounts that they are net of."""
+    tags = {"resourceTags/user:CostCenter": "42", "resourceTags/aws:createdBy": "cfn", "accountTag/unit": "retail"}
+    held = "arn:aws:ec2:eu-central-1:2:capacity-reservation/cr-1"
+    reserved = {"capacity_reservation_capacity_reservation_arn": held,
+                "capacity_reservation_capacity_reservation_status": "Unused"}  # fmt: skip
+    line = {name: second()[name] for name in (
+        "bill_payer_account_id", "bill_billing_period_start_date", "bill_billing_period_end_date",
+        "line_item_line_item_type", "line_item_usage_start_date", "line_item_usage_end_date",
+        "line_item_currency_code", "line_item_unblended_cost")}  # fmt: skip
+    both = {"tags": json.dumps(tags), "resource_tags": '{"user_cost_center": "42"}'}
+    text = report({**line, **both, **reserved, "line_item_net_unblended_cost": "0.09"})
+    found = ingest_paths(store, [write("a.csv", text)]).files[0]
+    assert (found.format, found.control_totals) == ("aws-cur-2.0", {"USD": D("0.1")})
+    assert "export discount_total_discount" in found.reason
+    ((kept, id, status, rest),) = ask(store, 'SELECT "Tags", "CapacityReservationId", "CapacityReservationStatus", '
+                                             '"x_Columns" FROM charge')  # fmt: skip
+    assert (kept, id, status) == ({"CostCenter": "42", "aws:createdBy": "cfn", "accountTag/unit": "retail"}, held,
+                                  "Unused")  # fmt: skip
+    assert json.loads(rest["resource_tags"]) == {"user_cost_center": "42"} and "tags" not in rest
 
 
 def test_both_versions_of_a_report_replace_each_other(store, write):
