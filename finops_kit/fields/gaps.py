@@ -77,8 +77,10 @@ GAPS: dict[str, tuple[Gap, ...]] = {
         Gap("SkuPriceDetails", "AdditionalInfo is not in FOCUS' words", "null; kept in x_Columns"),
     ),
     "gcp": (
-        Gap("EffectiveCost of commitments", "the fee of a commitment is a row of usage, and credits take back what it "
-            "covers: the sum is right, the spread over hours is not", "BilledCost"),
+        Gap("EffectiveCost of commitments", "the fee of a commitment that works by credits is a row of usage, and credits "
+            "take back what it covers: the sum is right, the spread over hours is not", "BilledCost"),
+        Gap("CommitmentDiscountStatus of wholly unused fees", "a row of a fee without a credit looks like the fee of a "
+            "commitment that works by credits", "null; unused parts of other fees are Unused"),
         Gap("InvoiceId", "the export has the invoice's month, not its number", "null"),
         Gap("ListUnitPrice, ContractedUnitPrice", "standard exports have no prices", "null"),
         Gap("SkuPriceId", "a price has no id of its own", "sku.id"),

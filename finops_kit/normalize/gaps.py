@@ -93,12 +93,15 @@ MAPPINGS: tuple[Mapping, ...] = (
         (
             ("BilledCost", "cost plus the amounts of all credits of the row"),
             ("EffectiveCost", "the same"),
-            ("ContractedCost", "cost: after negotiated prices, before credits"),
+            ("ContractedCost", "cost_at_effective_price_default, else cost: after negotiated prices, before commitments "
+             "and credits"),
             ("ListCost", "cost_at_list, else cost"),
             ("ChargeCategory", "cost_type: regular: Usage · tax: Tax · adjustment, rounding_error: Adjustment"),
             ("ChargeClass", "Correction where adjustment_info says something"),
             ("BillingPeriod", "invoice.month, whatever the month of use, in UTC"),
-            ("CommitmentDiscountId", "subscription.instance_id, else the id or name of the first credit"),
+            ("CommitmentDiscountId", "subscription.instance_id, else the id or name of the first credit, where a credit "
+             "or the consumption model is one of a commitment"),
+            ("CommitmentDiscountStatus", "Used · Unused: what a credit FEE_UTILIZATION_OFFSET leaves of a fee"),
             ("Tags", "labels; project and system labels stay in x_Columns"),
         ),
         GAPS["gcp"],

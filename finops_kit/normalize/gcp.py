@@ -6,6 +6,11 @@ values.
 
 A row's ``cost`` is before credits, after negotiated prices: ContractedCost. BilledCost is cost plus all its credits, of
 every type, as Google's view has it, so the sum equals the invoice's and no row is split; ``x_Columns`` keeps the list.
+
+Since 2025 spend-based commitments are prices of a consumption model instead of credits (Google Cloud, "Spend-based CUD
+program improvements"): what one covers is a row of its own, whose ``cost`` is at the commitment's price already, so
+ContractedCost is ``cost_at_effective_price_default``; its fee is offset by credits, and what stays of a fee that has
+such a credit is what nobody used.
 Credits come as a JSON array or as Python writes a list. The billing period is the invoice month, in UTC, whatever the
 month of use; Google's view begins it at midnight in Los Angeles, which no month of another bill would ever match.
 """
@@ -22,6 +27,7 @@ from finops_kit.sources.nested import flat_columns
 
 _KINDS = {
     "cost": MONEY, "cost_at_list": MONEY, "price.effective_price": MONEY, "price.list_price": MONEY,
+    "cost_at_effective_price_default": MONEY, "price.effective_price_default": MONEY,
     "usage.amount": QUANTITY, "usage.amount_in_pricing_units": QUANTITY, "labels": TAGS,
     "usage_start_time": TIME, "usage_end_time": TIME, "invoice.month": TIME,
 }  # fmt: skip
@@ -34,6 +40,7 @@ _LOOKED_AT = (
     "cost_type", "credits", "cost_at_list", "price.effective_price", "price.list_price", "labels", "resource.name",
     "resource.global_name", "service.id", "invoice.publisher_type", "seller_name", "adjustment_info.id",
     "adjustment_info.type", "adjustment_info.description", "adjustment_info.mode", "subscription.instance_id",
+    "cost_at_effective_price_default", "price.effective_price_default", "consumption_model.description",
 )  # fmt: skip
 
 _READINGS = {
@@ -57,7 +64,10 @@ def _of_credit(name: str) -> str:
     return f"regexp_extract_all({_CREDITS}, '{pattern}', 1)"
 
 
-_CATEGORY, _COMMITTED, _METERED = '" category"', '" committed"', '" metered"'
+_CATEGORY, _COMMITTED, _METERED, _COVERED = '" category"', '" committed"', '" metered"', '" covered"'
+_UNUSED = "list_contains(\" types\", 'FEE_UTILIZATION_OFFSET')"
+#: a price of a commitment; other models than the default one may come
+_MODEL = "regexp_matches(\"consumption_model.description\", '(?i)cuds?\\b|commit')"
 
 #: A row by its cost type; an adjustment stays one, whatever it adjusts. Google bills the fee of a commitment as usage
 #: of a "Commitment" SKU, and so does its view.
@@ -73,7 +83,9 @@ _STEPS: tuple[dict[str, str], ...] = (
     {
         " credit": f'coalesce(list_sum(list_transform(" amounts", lambda a: {read_text(MONEY, "a")})), '
         f"CAST(0 AS {MONEY}))",
-        " committed": "CASE WHEN list_contains(\" types\", 'COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE') THEN 'Spend' "
+        " covered": f"coalesce({_CATEGORY} = 'Usage' AND {_MODEL}, false)",
+        " committed": f"CASE WHEN {_CATEGORY} = 'Usage' AND ({_UNUSED} OR {_MODEL}) THEN 'Spend' "
+        "WHEN list_contains(\" types\", 'COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE') THEN 'Spend' "
         "WHEN list_contains(\" types\", 'COMMITTED_USAGE_DISCOUNT') THEN 'Usage' END",
         " metered": f"{_CATEGORY} = 'Usage' AND \"usage.amount_in_pricing_units\" IS NOT NULL",
     },
@@ -159,7 +171,8 @@ def _outputs() -> dict[str, str]:
     quantity, unit = '"usage.amount_in_pricing_units"', "coalesce(\"usage.pricing_unit\", 'Units')"
     commitment = (
         f"coalesce(\"subscription.instance_id\", nullif(list_extract({_of_credit('id')}, 1), ''), "
-        f"list_extract({_of_credit('name')}, 1))"
+        f"nullif(list_extract({_of_credit('name')}, 1), ''), "
+        f'CASE WHEN {_COVERED} THEN "consumption_model.description" ELSE "sku.id" END)'
     )
     resource = 'coalesce("resource.global_name", "resource.name")'
     return {
@@ -179,17 +192,20 @@ def _outputs() -> dict[str, str]:
         "ChargePeriodEnd": '"usage_end_time"',
         "CommitmentDiscountCategory": _COMMITTED,
         "CommitmentDiscountId": f"CASE WHEN {_COMMITTED} IS NOT NULL THEN {commitment} END",
-        "CommitmentDiscountQuantity": f"CASE {_COMMITTED} WHEN 'Spend' THEN CAST(-\" credit\" AS {QUANTITY}) "
-        f"WHEN 'Usage' THEN {quantity} END",
-        "CommitmentDiscountStatus": f"CASE WHEN {_COMMITTED} IS NOT NULL THEN 'Used' END",
+        "CommitmentDiscountName": f'CASE WHEN {_COVERED} THEN "consumption_model.description" END',
+        "CommitmentDiscountQuantity": f"CASE {_COMMITTED} WHEN 'Spend' THEN CAST(CASE WHEN {_COVERED} OR {_UNUSED} "
+        f"THEN {billed} ELSE -\" credit\" END AS {QUANTITY}) WHEN 'Usage' THEN {quantity} END",
+        "CommitmentDiscountStatus": f"CASE WHEN {_COMMITTED} IS NULL THEN NULL WHEN {_UNUSED} THEN 'Unused' "
+        "ELSE 'Used' END",
         "CommitmentDiscountType": f"CASE {_COMMITTED} WHEN 'Spend' THEN 'COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE' "
         "WHEN 'Usage' THEN 'COMMITTED_USAGE_DISCOUNT' END",
         "CommitmentDiscountUnit": f"CASE {_COMMITTED} WHEN 'Spend' THEN \"currency\" WHEN 'Usage' THEN {unit} END",
         "ConsumedQuantity": f"CASE WHEN {_CATEGORY} = 'Usage' THEN \"usage.amount\" END",
         "ConsumedUnit": f"CASE WHEN {_CATEGORY} = 'Usage' AND \"usage.amount\" IS NOT NULL "
         "THEN coalesce(\"usage.unit\", 'Units') END",
-        "ContractedCost": '"cost"',
-        "ContractedUnitPrice": f'CASE WHEN {_METERED} THEN "price.effective_price" END',
+        "ContractedCost": 'coalesce("cost_at_effective_price_default", "cost")',
+        "ContractedUnitPrice": f"CASE WHEN {_METERED} THEN "
+        'coalesce("price.effective_price_default", "price.effective_price") END',
         "EffectiveCost": billed,
         "InvoiceIssuerName": "'Google Cloud'",
         "ListCost": 'coalesce("cost_at_list", "cost")',

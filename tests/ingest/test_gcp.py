@@ -94,9 +94,10 @@ def test_every_cost_type(store, write, change, category, kind):
 CREDITS: dict[str, tuple[str | None, D | None, str | None]] = {
     "COMMITTED_USAGE_DISCOUNT": ("Usage", D(1), "hour"),
     "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE": ("Spend", D("0.25"), "EUR"),
+    "FEE_UTILIZATION_OFFSET": ("Spend", D(1), "EUR"),
     **dict.fromkeys(
         ("SUSTAINED_USAGE_DISCOUNT", "FREE_TIER", "RESELLER_MARGIN", "PROMOTION", "DISCOUNT", "SUBSCRIPTION_BENEFIT",
-         "FEE_UTILIZATION_OFFSET", "CREDIT_TYPE_UNSPECIFIED"), (None, None, None)),
+         "CREDIT_TYPE_UNSPECIFIED"), (None, None, None)),
 }  # fmt: skip
 
 
@@ -109,6 +110,28 @@ def test_credits_by_type(store, write):
                       "FROM charge ORDER BY source_row") == [
         (*found, D(1), D(1), D("1.25"), D("1.5"), "Committed" if found[0] else "Standard")
         for found in CREDITS.values()]  # fmt: skip
+
+
+def test_a_spend_commitment_as_the_price_of_a_consumption_model(store, write):
+    """Google Cloud, "Spend-based CUD program improvements": an hour covered in part, and a fee used in part."""
+
+    def row(cost: float, default: float, model: str, *credits: dict[str, Any], commitment: str | None = None) -> str:
+        return line(cost=cost, cost_at_effective_price_default=default, cost_at_list=default + 0.01, credits=credits,
+                    consumption_model={"id": "m", "description": model}, subscription={"instance_id": commitment},
+                    price={"effective_price": 0.0157, "effective_price_default": 0.0218})  # fmt: skip
+
+    offset = {"name": "offset", "amount": -0.046868, "type": "FEE_UTILIZATION_OFFSET"}
+    rows = [row(0.109398, 0.109398, "Default"), row(0.05, 0.05, "Default", offset, commitment="subscriptions/1"),
+            row(0.046868, 0.065095, "Compute Flexible CUDs 1 Year", commitment="subscriptions/1")]  # fmt: skip
+    found = ingest_paths(store, [write("a.json", "\n".join(rows) + "\n")]).files[0]
+    assert found.control_totals == {"EUR": D("0.159398")}
+    assert ask(store, 'SELECT "BilledCost", "ContractedCost", "ContractedUnitPrice", "PricingCategory", '
+                      '"CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountStatus", '
+                      '"CommitmentDiscountQuantity" FROM charge ORDER BY source_row') == [
+        (D("0.109398"), D("0.109398"), D("0.0218"), "Standard", None, None, None, None),
+        (D("0.003132"), D("0.05"), D("0.0218"), "Committed", "Spend", "subscriptions/1", "Unused", D("0.003132")),
+        (D("0.046868"), D("0.065095"), D("0.0218"), "Committed", "Spend", "subscriptions/1", "Used", D("0.046868")),
+    ]  # fmt: skip
 
 
 def test_parquet_with_records_and_lists(store, write):
