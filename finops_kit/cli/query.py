@@ -28,8 +28,9 @@ Examples:
 \b
 Tables: charge (current deliveries, FOCUS column names), charge_history (all deliveries, with recorded_at,
   batch_id, source_file, source_row), charge_in_units (charge with its quantities in GB, Seconds, Requests ...),
-  unit_reading (what each unit of the bills means), resource_snapshot, state_interval, scaling_event, quarantine,
-  ledger, delivery, and the reference tables (SHOW TABLES lists all).
+  unit_reading (what each unit of the bills means), charge_in_currency (charge in the workspace's currency too),
+  resource_snapshot, state_interval, scaling_event, quarantine, ledger, delivery, and the reference tables
+  (SHOW TABLES lists all).
 """
 
 

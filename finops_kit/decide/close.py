@@ -2,6 +2,7 @@
 
 A check is what a month's files, store and invoices say; a sign-off is a row about it, by a person, that nothing
 overwrites. A month may be signed off again after a restatement: the newest sign-off stands, the earlier ones stay.
+A closed month keeps the exchange rates that were known at its first sign-off; reopened, it takes the newest ones.
 
 Source: BCBS 239 principles 3 and 7, MaRisk AT 4.3.4 (reconciliation, manual steps justified); AO section 146(4).
 """
@@ -22,7 +23,7 @@ from finops_kit.settings import Workspace
 from finops_kit.store import open_writer
 from finops_kit.store.configuration import read_settings
 
-PREPARED, SIGNED = "prepared", "signed off"
+PREPARED, SIGNED, REOPENED = "prepared", "signed off", "reopened"
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,13 @@ def judge(
         raise UsageError(f"No bill of {check.month:%Y-%m} is in the store, so there is nothing to close.")
     if act == PREPARED:
         return
+    if act == REOPENED:
+        if not any(one["act"] == SIGNED for one in open_acts(acts)):
+            raise UsageError(f"{check.month:%Y-%m} is not signed off, so there is nothing to reopen.")
+        if not reason.strip():
+            raise UsageError("Say why a closed month is reopened: --because 'the rate of September was mistyped'.")
+        return
+    acts = open_acts(acts)
     if check.differences and not reason.strip():
         first = check.differences[0]
         more = f" and {len(check.differences) - 1} more" if len(check.differences) > 1 else ""
@@ -169,6 +177,18 @@ def judge(
                 f"{check.month:%Y-%m} was not signed off: its figures changed since {newest['person']} prepared it at "
                 f"store version {newest['store_version']}. Prepare it again."
             )
+
+
+def open_acts(acts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What was done about a month since it was last reopened: all, where it never was.
+
+    Example
+    -------
+    >>> [one["act"] for one in open_acts([{"act": SIGNED}, {"act": REOPENED}, {"act": PREPARED}])]
+    ['prepared']
+    """
+    last = max((n for n, one in enumerate(acts, start=1) if one["act"] == REOPENED), default=0)
+    return list(acts[last:])
 
 
 def record_act(

@@ -111,9 +111,9 @@ REPORT_RUN = Table(
 
 MONTH_CLOSE = Table(
     "month_close",
-    "one row per act of a monthly close: a person prepared a month, or signed it off",
+    "one row per act of a monthly close: a person prepared a month, signed it off, or reopened it",
     (
-        Field("act", TEXT, "prepared or signed off."),
+        Field("act", TEXT, "prepared, signed off or reopened."),
         Field("month", DAY, "First day of the billing month."),
         Field("person", TEXT, "Who."),
         Field("acted_at", TIME, "When.", "UTC"),
@@ -123,7 +123,7 @@ MONTH_CLOSE = Table(
         Field("currency", TEXT, "Currency of grand_total."),
         Field("totals", TEXT, "BilledCost by account: files, store, invoice, what was open; JSON."),
         Field("differences", COUNT, "Accounts that did not agree."),
-        Field("reason", TEXT, "Why differences were accepted."),
+        Field("reason", TEXT, "Why differences were accepted, or the month reopened."),
         BATCH,
     ),
 )

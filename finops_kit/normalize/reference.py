@@ -12,6 +12,10 @@ from finops_kit.sources.formats import ALIASES, Format, canonical
 _MONTHLY = ("month",)
 
 
+#: a file of daily rates would else hold several for one month, and one of them would be taken
+DAILY = "a rate holds for a month: write its first day"
+
+
 def plan_reference(known: Format, header: Sequence[str], types: Sequence[str] | None = None) -> Plan:
     """The plan of one reference table: each column by its name or an alias, the rest is named as not used.
 
@@ -32,6 +36,8 @@ def plan_reference(known: Format, header: Sequence[str], types: Sequence[str] | 
         outputs["period_grain"] = "'month'"
     if known.table == "exchange_rate" and "rate" in taken:
         rules = (Rule("rate", '"in_rate" <= 0', "a rate must be above zero"),)
+        if "month" in taken:
+            rules += (Rule("month", '"in_month" <> date_trunc(\'month\', "in_month")', DAILY),)
     return Plan(known.table, "", tuple(taken.values()), outputs, rules=rules, unused=tuple(unused))
 
 

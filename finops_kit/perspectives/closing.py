@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 from ibis.expr.types import Table, Value
 
-from finops_kit.decide.close import SIGNED, AccountCheck, MonthCheck
+from finops_kit.decide.close import SIGNED, AccountCheck, MonthCheck, open_acts
 from finops_kit.perspectives.basis import Basis
 from finops_kit.perspectives.cost import LABELS
 from finops_kit.perspectives.reading import Figure, ResultTable
@@ -173,7 +173,7 @@ def _charges_of(basis: Basis, system: str, account: str, currency: str) -> Table
 
 
 def close_acts(basis: Basis, month: date | None = None) -> list[Row]:
-    """Who prepared and signed off which month, the oldest first."""
+    """Who prepared, signed off and reopened which month, the oldest first."""
     acts = basis.table("month_close").join(basis.table("ledger").select("batch_id", "entry"), "batch_id")
     if month is not None:
         acts = acts.filter(acts.month == ibis.date(str(month)))
@@ -190,7 +190,10 @@ def closed_rows(basis: Basis) -> list[Row]:
 
 
 def _closed_rows(basis: Basis) -> list[Row]:
-    signed = {row["month"]: row for row in close_acts(basis) if row["act"] == SIGNED}
+    by_month: dict[date, list[Row]] = {}
+    for act in close_acts(basis):
+        by_month.setdefault(act["month"], []).append(act)
+    signed = {month: dict(act) for month, acts in by_month.items() for act in open_acts(acts) if act["act"] == SIGNED}
     if not signed:
         return []
     now: dict[tuple[date, str, str], Decimal] = {}
@@ -234,6 +237,21 @@ def closes_table(basis: Basis) -> ResultTable:
         answer=f"{listed([month_name(month) for month in changed])} changed after the sign-off."
         if (changed := changed_months(rows)) else "No closed month has changed since its sign-off.",
     )  # fmt: skip
+
+
+def rates_not_used(basis: Basis, month: date | None = None) -> list[str]:
+    """What was delivered of closed months' exchange rates after their sign-off, in words; the locked ones stay."""
+    rates = basis.table("exchange_rate")
+    late = rates.filter(rates.newer_rate.notnull())
+    if month is not None:
+        late = late.filter(late.month == ibis.date(str(month)))
+    late = late.order_by([late.month.desc(), "from_currency", "to_currency"])
+    return [
+        f"{month_name(row['month'])} is closed: {row['from_currency']} to {row['to_currency']} stays "
+        f"{row['rate'].normalize():f}; {row['newer_rate'].normalize():f}, delivered after its sign-off, is not used. "
+        f"`finops close --period {row['month']:%Y-%m} --reopen NAME --because WHY` takes it."
+        for row in basis.rows(late)
+    ]
 
 
 def changed_months(rows: Sequence[Row]) -> list[date]:

@@ -15,7 +15,7 @@ from finops_kit.perspectives.accrual_tables import (
     reconciliation_steps,
 )
 from finops_kit.perspectives.basis import Basis
-from finops_kit.perspectives.closing import changed_months, close_figure, closed_rows, closes_table
+from finops_kit.perspectives.closing import changed_months, close_figure, closed_rows, closes_table, rates_not_used
 from finops_kit.perspectives.cost import (
     LABELS,
     breakdown,
@@ -85,6 +85,7 @@ def read(basis: Basis) -> Reading:
             "purchases, taxes and recurring fees are carried as they were. " + range_words(basis),
             "Accrued is never billed: it is made of states and prices known before the month's first bill, and of what "
             "has no state as it was billed before. Completed is billed so far, filled up as past months filled up.",
+            *rates_not_used(basis),
         ),
         next_steps(basis),
     )  # fmt: skip

@@ -46,7 +46,7 @@ class Reader:
         self.version = version
         self.version_time = version_time
         self._past = stand_ins(connection, version, refuse=views)
-        self.names = create_views(connection, workspace.data, self._past) if views else ()
+        self.names = create_views(connection, workspace.data, self._past, self.currency) if views else ()
 
     def source(self, table: str) -> str:
         """The name of one of the lake's own tables in SQL; at a version before the table, an empty one."""

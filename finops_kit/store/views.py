@@ -15,10 +15,12 @@ import duckdb
 from finops_kit.errors import StoreError
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.store.amortised import AMORTISED, APART, CHARGE_WITH_AMORTISED, current_sql
+from finops_kit.store.configuration import DEFAULT_CURRENCY
 from finops_kit.store.derive.segments import Segment, live_run_sql, live_segments
 from finops_kit.store.derive.states import STATE_VIEWS
 from finops_kit.store.lacking import PAST
 from finops_kit.store.lake import LAKE
+from finops_kit.store.rates import EXCHANGE_RATE, charge_in_currency
 from finops_kit.store.units import CHARGE_IN_UNITS, UNIT_READING, let_read_units
 
 #: parts of a report wait until a later one says that it is whole; what came late never counts
@@ -42,7 +44,12 @@ _CHARGE_HISTORY = f"""
 """
 
 
-def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amortised: bool = False) -> dict[str, str]:
+def view_definitions(
+    live: Sequence[Segment] = (),
+    data: Path | None = None,
+    amortised: bool = False,
+    currency: str = DEFAULT_CURRENCY,
+) -> dict[str, str]:
     """Every name a reader may use and the SELECT behind it, in the order they are made.
 
     Parameters
@@ -50,6 +57,7 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
     live : the segments of derived runs that the reader's version reads
     data : the folder of the data files
     amortised : the version holds amortised costs, which say what the use of a commitment costs
+    currency : what the workspace reports in
     """
     charge = CHARGE_WITH_AMORTISED if amortised else current_sql("charge")
     views = {"current_delivery": CURRENT_DELIVERY, "charge": charge, "charge_history": _CHARGE_HISTORY}
@@ -63,6 +71,7 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
         views[f"{table.name}_history"] = (
             f"SELECT t.*, l.recorded_at, l.source_file FROM {LAKE}.{table.name} t JOIN {LAKE}.ledger l USING (batch_id)"
         )
+    views |= {"exchange_rate": EXCHANGE_RATE, "charge_in_currency": charge_in_currency(currency)}
     for name in TABLES:
         views.setdefault(name, f"SELECT * FROM {LAKE}.{name}")
     views["live_run"] = live_run_sql(live, data)
@@ -71,18 +80,22 @@ def view_definitions(live: Sequence[Segment] = (), data: Path | None = None, amo
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection, data: Path | None = None, past: frozenset[str] = frozenset()
+    connection: duckdb.DuckDBPyConnection,
+    data: Path | None = None,
+    past: frozenset[str] = frozenset(),
+    currency: str = DEFAULT_CURRENCY,
 ) -> tuple[str, ...]:
     """Make the views in a connection that has the lake attached; returns their names.
 
     Parameters
     ----------
     past : tables that the version lacks in whole or in part; the views read what stands in for them
+    currency : what the workspace reports in
     """
     instead = re.compile(rf"\b{LAKE}\.({'|'.join(past) or '-'})\b")
     try:
         live = () if "derivation" in past else live_segments(connection)
-        views = view_definitions(live, data, "delivery" not in past and _has_amortised(connection))
+        views = view_definitions(live, data, "delivery" not in past and _has_amortised(connection), currency)
         let_read_units(connection)
         connection.execute("BEGIN")  # a transaction a view would ask the catalogue for its tables anew each time
         for name, select in views.items():
