@@ -144,13 +144,16 @@ def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Forma
     wanted = forced.name if forced is not None else None
     if wanted in (None, "opencost") and (layout := read_allocation_layout(source)) is not None:
         return layout, FORMATS["opencost"]
-    if wanted not in (None, "gcp-billing") or (layout := read_layout(source)) is None:
+    if (wanted not in (None, "gcp-billing") and not str(wanted).startswith("focus-")) or (
+        layout := read_layout(source)
+    ) is None:
         return None
     if forced is not None:
         check_header(forced, layout.header, source.name)
         return layout, forced
     found = recognise_header(layout.header)
-    return (layout, found) if found is not None and found.name == "gcp-billing" else None
+    tags_apart = any(name.lower().startswith("tags.") for name in layout.header)
+    return (layout, found) if found is not None and found.family in ("gcp", "focus") and not tags_apart else None
 
 
 def _observer(forced: Format | None, source: SourceFile) -> Format | None:

@@ -7,11 +7,15 @@ point in the text itself. What is no number becomes null; the caller decides wha
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
 from finops_kit.fields import COUNT, DAY, FLAG, MONEY, QUANTITY, TAGS, TEXT, TIME
 
 _SLOW_NUMBER = r"\s*[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-3]?[0-9]{1,2})?\s*"
+#: the type of a list of keys and values and of nothing beside them, as labels are
+_KEY_AND_VALUE = re.compile(r'STRUCT\("?KEY"? \w+, "?VALUE"? \w+\)\[\]')
 _PAD = 400  # more zeros than any exponent that is let through can ask for
 
 #: the macros that the expressions below call; made once per connection
@@ -150,16 +154,16 @@ def read_text(kind: str, x: str) -> str:
 def as_text(x: str, engine_type: str) -> str:
     """A column of another type as the text that it would have in a CSV export; times in UTC.
 
-    Floating-point numbers go through their shortest text that reads back the same. Lists of key and value and
-    structures become JSON objects. The rare case comes first: a column that has none of it passes as it is.
+    Floating-point numbers go through their shortest text that reads back the same. Lists of key and value (no key
+    twice) and structures become JSON objects. The rare case comes first: a column that has none of it passes as it is.
     """
     kind = engine_type.upper()
     if kind == "VARCHAR":
         return f"CASE WHEN {x} IN ('', 'NULL') THEN NULL ELSE {x} END"
     if kind == "BLOB":
         return f"CASE WHEN {x} NOT IN (''::BLOB, 'NULL'::BLOB) THEN TRY(decode({x})) END"
-    if kind.startswith('STRUCT("KEY"') and kind.endswith("[]"):
-        return f"CAST(to_json(map_from_entries({x})) AS VARCHAR)"
+    if _KEY_AND_VALUE.fullmatch(kind):
+        return f"CAST(coalesce(to_json(TRY(map_from_entries({x}))), to_json({x})) AS VARCHAR)"
     if kind.startswith(("MAP(", "STRUCT(")) or kind.endswith("]"):
         return f"CAST(to_json({x}) AS VARCHAR)"
     return f"CAST({x} AS VARCHAR)"

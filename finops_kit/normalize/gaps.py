@@ -40,6 +40,10 @@ MAPPINGS: tuple[Mapping, ...] = (
         (
             ("every FOCUS column", "the column of that name; other columns are kept in x_Columns"),
             ("ProviderName", "ServiceProviderName where 1.4 has no ProviderName"),
+            ("1.0-preview", "taken as 1.0: Provider, Publisher, InvoiceIssuer, Region, UsageQuantity, UsageUnit, x_OnDemandCost; "
+             "ChargeSubcategory for ChargeClass and CommitmentDiscountStatus"),
+            ("Oracle's reports", "each file adds to its month; a line with a back reference is a Correction"),
+            ("Tags", "a JSON object, a map, or Google's list of keys and values; rows as JSON, one a line, come in as well"),
         ),
         GAPS["focus"],
     ),

@@ -243,3 +243,53 @@ def test_tags_of_a_parquet_file_are_the_same_read_by_text_or_by_row(tmp_path, mo
                 ({"a": "1"}, None), ({"a": "1"}, None), (None, {"Tags": texts[2]}), ({"a": "b"}, None),
                 (None, {"Tags": "no tags"}), (None, None), (None, None), (None, None),
             ]  # fmt: skip
+
+
+def test_names_and_words_of_the_preview_as_oracle_writes_them(store, write):
+    """The header of Oracle's FOCUS reports; each of the day's files adds to the month."""
+    row = {"Provider": "Oracle", "Publisher": "Oracle", "InvoiceIssuer": "", "Region": "eu-frankfurt-1",
+           "UsageQuantity": "2", "UsageUnit": "Hours", "ChargeSubCategory": "On-Demand", "PricingCategory": "On-Demand",
+           "oci_ReferenceNumber": "r-1", "oci_BackReferenceNumber": "", "oci_CompartmentName": "shop"}  # fmt: skip
+    names = [name for name in [*FOCUS_ROW, *row] if name != "ProviderName"]
+    first = write("0001.csv", focus_text(row, header=names))
+    second = write(
+        "0002.csv", focus_text({**row, "oci_BackReferenceNumber": "r-0", "BilledCost": "-0.5"}, header=names)
+    )
+    for _ in range(2):
+        assert ingest_paths(store, [first, second]).files[0].format == "focus-1.0"
+    assert ask(store, 'SELECT "ProviderName", "PublisherName", "RegionId", "ConsumedQuantity", "ConsumedUnit", '
+                      '"PricingCategory", "ChargeClass", "x_Columns"[\'oci_CompartmentName\'] FROM charge '
+                      'ORDER BY "BilledCost" DESC') == [
+        ("Oracle", "Oracle", "eu-frankfurt-1", Decimal(2), "Hours", "Standard", None, "shop"),
+        ("Oracle", "Oracle", "eu-frankfurt-1", Decimal(2), "Hours", "Standard", "Correction", "shop")]  # fmt: skip
+
+
+def test_the_preview_as_microsoft_exported_it(store, write):
+    rows = [{"ChargeSubcategory": "Used Commitment", "PricingCategory": "Commitment-Based", "x_OnDemandCost": "1.75"},
+            {"ChargeSubcategory": "Unused Commitment"}, {"ChargeSubcategory": "Refund", "ChargeCategory": "Adjustment"},
+            {"ChargeSubcategory": "Credit", "ChargeCategory": "Adjustment"}]  # fmt: skip
+    ingest_paths(store, [write("a.csv", focus_text(*rows))])
+    assert ask(store, 'SELECT "ChargeCategory", "ChargeClass", "CommitmentDiscountStatus", "PricingCategory", '
+                      '"ContractedCost", "x_Columns"[\'ChargeSubcategory\'] FROM charge ORDER BY source_row') == [
+        ("Usage", None, "Used", "Committed", Decimal("1.75"), "Used Commitment"),
+        ("Usage", None, "Unused", None, None, "Unused Commitment"),
+        ("Adjustment", "Correction", None, None, None, "Refund"),
+        ("Credit", None, None, None, None, "Credit")]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["lines", "parquet", "wrapped"])
+def test_tags_as_a_list_as_google_exports_them(store, write, kind):
+    given = (("team", "core", "label"), ("team", "late", "project_label"), ("tier", "1", "tag"))
+    tags = [{"key": key, "value": value, "x_type": of, "x_inherited": False} for key, value, of in given]
+    row = {**FOCUS_ROW, "Tags": tags, "x_Credits": [{"Name": "Trial", "Amount": -0.25}], "x_ProjectId": "shop-1"}
+    if kind == "lines":
+        path = write("a.json", json.dumps(row) + "\n" + json.dumps({**row, "Tags": []}) + "\n")
+    else:
+        path = write("a.parquet", b"")
+        lists = [{"list": [{"element": tag} for tag in tags]}] if kind == "wrapped" else [tags]
+        columns = {name: pa.array([value]) for name, value in row.items() if name != "Tags"}
+        pq.write_table(pa.table({**columns, "Tags": pa.array(lists)}), path)
+    found = ingest_paths(store, [path]).files[0]
+    assert (found.format, found.status) == ("focus-1.0", "stored"), found.reason
+    assert ask(store, 'SELECT "Tags", "x_Columns"[\'x_ProjectId\'], "x_Columns"[\'Tags\'] FROM charge '
+                      "ORDER BY source_row")[:1] == [({"team": "core", "tier": "1"}, "shop-1", None)]  # fmt: skip

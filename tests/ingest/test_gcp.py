@@ -136,9 +136,14 @@ def test_a_spend_commitment_as_the_price_of_a_consumption_model(store, write):
 
 def test_parquet_with_records_and_lists(store, write):
     path = write("a.parquet", b"")
-    pq.write_table(pa.Table.from_pylist([{**ROW, "credits": [TRIAL]}, {**ROW, "credits": [TRIAL, TRIAL]}]), path)
+    tags = [{"key": "env", "value": "prod", "inherited": True, "namespace": "1"}]
+    rows = [{**ROW, "credits": [TRIAL], "tags": tags, "system_labels": [{"key": "a", "value": "b"}] * 2},
+            {**ROW, "credits": [TRIAL, TRIAL], "tags": [], "system_labels": []}]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), path)
     report = ingest_paths(store, [path]).files[0]
     assert (report.format, report.control_totals) == ("gcp-billing", {"EUR": D("1.75")})
+    kept = ask(store, 'SELECT "x_Columns" FROM charge ORDER BY source_row')[0][0]
+    assert json.loads(kept["tags"]) == tags and json.loads(kept["system_labels"]) == [{"key": "a", "value": "b"}] * 2
     assert ask(store, 'SELECT "Tags", "SubAccountName" FROM charge LIMIT 1') == [({"team": "core"}, "Shop")]
 
 
