@@ -32,6 +32,8 @@ GAPS: dict[str, tuple[Gap, ...]] = {
     "focus": (
         Gap("InvoiceId, PricingCurrency, SkuMeter, SkuPriceDetails, ...", "versions 1.0 and 1.1 do not have them",
             "null, or Microsoft's x_ column of that name"),
+        Gap("InvoiceDetailId, CommitmentProgramEligibilityDetails", "new in 1.4, and not among the columns of the store",
+            "kept in x_Columns"),
         Gap("ServiceName", "AWS' exports put one service (EC2) into two categories, Compute and Storage",
             "as it stands",
             ("ServiceName-C-000-M", "ServiceName-C-004-C", "ServiceName-C-005-C", "ServiceName-C-007-C",

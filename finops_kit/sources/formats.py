@@ -109,7 +109,21 @@ ALIASES = {
     "businessunitname": "businessunit", "cpus": "vcpu", "cpu": "vcpu",
 }  # fmt: skip
 
+#: a column that only one of FOCUS' other data sets has -> the data set, and what can be taken in instead
+_OTHER_DATA_SETS = {
+    "contractcommitmentid": (
+        "Contract Commitment",
+        "Contracts come in as a CSV with contract_id, provider_name, starts_on, ends_on, annual_commitment, currency.",
+    ),
+    "billingperiodstatus": ("Billing Period", "Its charges say which periods there are."),
+    "invoicedetailid": (
+        "Invoice Detail",
+        "Invoices come in as a CSV with invoice_id, provider_name, billing_account_id, month, amount, currency.",
+    ),
+}
+
 _NEWEST_FIRST = {
+    "1.4": ("CommitmentProgramEligibilityDetails", "InvoiceDetailId"),
     "1.3": ("HostProviderName", "ServiceProviderName", "ContractApplied", "AllocatedMethodId", "AllocatedResourceId"),
     "1.2": ("BillingAccountType", "InvoiceId", "PricingCurrency", "SubAccountType", "PricingCurrencyEffectiveCost"),
     "1.1": ("ServiceSubcategory", "SkuMeter", "SkuPriceDetails", "CapacityReservationId", "CommitmentDiscountQuantity"),
@@ -168,6 +182,8 @@ def recognise_header(header: Sequence[str]) -> Format | None:
         return FORMATS["alibaba-bill"]
     if missing_columns(header) == []:
         return FORMATS[ACTUAL]
+    if have & _OTHER_DATA_SETS.keys():
+        return None
     best: tuple[int, Format] | None = None
     for known in _FORMATS:
         if known.table == "charge" or not known.needs or not have >= {canonical(need) for need in known.needs}:
@@ -247,6 +263,11 @@ def refuse_unknown(header: Sequence[str], name: str) -> SourceRefused:
             f"{FORMATS['alibaba-bill'].title}, which cannot be added up without."
         )
     have = _have(header)
+    for mark, (data_set, instead) in _OTHER_DATA_SETS.items():
+        if mark in have:
+            return SourceRefused(
+                f"{name} is FOCUS' {data_set} data set, not Cost and Usage, which is the one that is billed. {instead}"
+            )
     scores = sorted(((len(have & {canonical(n) for n in f.needs}) / len(f.needs), f) for f in _FORMATS if f.needs),
                     key=lambda pair: -pair[0])  # fmt: skip
     share, nearest = scores[0]

@@ -14,7 +14,7 @@ from finops_kit.errors import ColumnMissing
 from finops_kit.fields import FOCUS_VERSIONS, focus_columns
 from finops_kit.sources.control import EXACT, ControlSum, read_amount, split_amount
 from finops_kit.sources.files import inspect_file, report_of
-from finops_kit.sources.formats import FORMATS, check_header, recognise_header
+from finops_kit.sources.formats import FORMATS, check_header, recognise_header, refuse_unknown
 from finops_kit.sources.layout import read_layouts
 
 
@@ -22,6 +22,16 @@ from finops_kit.sources.layout import read_layouts
 def test_every_focus_version_is_told_by_its_columns(version):
     header = [name.upper() for name in focus_columns(version)]
     assert recognise_header(header).name == f"focus-{version}"
+
+
+@pytest.mark.parametrize(
+    ("mark", "data_set"), [("ContractCommitmentId", "Contract Commitment"), ("BillingPeriodStatus", "Billing Period"),
+                           ("InvoiceDetailId", "Invoice Detail")])  # fmt: skip
+def test_the_other_data_sets_of_focus_are_no_bills_and_no_tables_of_ours(mark, data_set):
+    header = ["ContractId", mark, "BillingCurrency", "BillingPeriodStart", "InvoiceIssuerName"]
+    assert recognise_header(header) is None
+    assert f"FOCUS' {data_set} data set" in str(refuse_unknown(header, "x.csv"))
+    assert recognise_header([*focus_columns("1.2"), "InvoiceDetailId"]).name == "focus-1.4"
 
 
 @pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if f.needs and f.table not in ("charge",)])
