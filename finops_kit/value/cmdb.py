@@ -31,7 +31,7 @@ def as_it_stood(current: Table, history: Table, delivery: Table, ledger: Table) 
     An item that says a day itself (``valid_from`` or ``valid_to``) is taken at its word, from the newest delivery. One
     that says none stood from the day on which a delivery of its source first said so until the day on which a newer
     delivery no longer did: today's CMDB does not rewrite last year's charges. Of several deliveries of one day the last
-    one counts, for whoever delivers twice a day corrects.
+    one counts, for whoever delivers twice a day corrects. The day of a delivery is :func:`snapshot_day`.
 
     Parameters
     ----------
@@ -48,12 +48,13 @@ def as_it_stood(current: Table, history: Table, delivery: Table, ledger: Table) 
     said = current.filter(~undated).select(*names, "valid_from", "valid_to", inferred=ibis.literal(False))
 
     came = delivery.filter(delivery.dataset == "cmdb_item").select("batch_id", "source_system", "mode").distinct()
-    came = came.join(ledger.select("batch_id", "entry", "recorded_at"), "batch_id")
+    days = ledger.select("batch_id", "entry", day=snapshot_day(ledger.source_file, ledger.recorded_at))
+    came = came.join(days, "batch_id")
     came = came.mutate(
         whole=(came["mode"] == "replace").cast("int64").sum().over(
             ibis.cumulative_window(group_by="source_system", order_by="entry"))
     )  # fmt: skip
-    wholes = came.group_by(["source_system", "whole"]).agg(day=came.recorded_at.date().min())
+    wholes = came.group_by(["source_system", "whole"]).agg(day=came.day.min())
     newest = wholes.group_by(["source_system", "day"]).agg(whole=wholes.whole.max())
     by_day = ibis.window(group_by=newest.source_system, order_by=newest.day)
     stood = newest.mutate(number=ibis.row_number().over(by_day), until=newest.day.lead().over(by_day))
@@ -71,6 +72,31 @@ def as_it_stood(current: Table, history: Table, delivery: Table, ledger: Table) 
     )  # fmt: skip
     inferred = inferred.mutate(valid_to=ibis.ifelse(inferred.open, ibis.null("date"), inferred.valid_to))
     return said.union(inferred.select(*names, "valid_from", "valid_to", inferred=ibis.literal(True)))
+
+
+def snapshot_day(source_file: Value, recorded_at: Value) -> Value:
+    """The day a dump shows: what its name or its folder says, else when the store learned it.
+
+    So the dumps of past months, taken in together, each stand for their own time. A day after the store learned it is
+    none of the dump's.
+
+    Example
+    -------
+    >>> import ibis
+    >>> rows = ibis.memtable({"name": ["cmdb-20250630.csv", "2025-06-30/cmdb.csv", "cmdb.csv", "2025-08-31.csv"]})
+    >>> learned = ibis.timestamp("2025-08-01 09:00:00")
+    >>> [str(day) for day in ibis.duckdb.connect().execute(snapshot_day(rows.name, learned).name("day")).dt.date]
+    ['2025-06-30', '2025-06-30', '2025-08-01', '2025-08-01']
+    """
+    learned = recorded_at.date()
+    found = []
+    for place in (r"([^/!]*)$", r"([^/!]*)[/!][^/!]*$"):
+        text = source_file.re_extract(place, 1)
+        pattern = r"(?:^|[^0-9])(20[0-9]{2})-?([01][0-9])-?([0-3][0-9])(?:T?[0-9]{4,6}Z?)?(?:[^0-9]|$)"
+        year, month, day = (text.re_extract(pattern, group) for group in (1, 2, 3))
+        found.append((year + "-" + month + "-" + day).try_cast("date"))
+    said = ibis.coalesce(*found)
+    return ibis.ifelse(said <= learned, said, learned)
 
 
 def dated_owners(cmdb: Table) -> Table:

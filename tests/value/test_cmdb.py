@@ -78,12 +78,14 @@ def stood(db, table):
 
     def make(*deliveries):
         history, said, entries, newest = [], [], [], {}
-        for number, (day, source, items) in enumerate(deliveries, start=1):
+        for number, (day, source, items, *name) in enumerate(deliveries, start=1):
             batch = f"b{number}"
             history += [{**one, "batch_id": batch, "source_row": place} for place, one in enumerate(items)]
             said.append({"batch_id": batch, "source_system": source, "mode": "replace", "dataset": "cmdb_item"})
             at = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
-            entries.append({"batch_id": batch, "entry": number, "recorded_at": at})
+            entries.append(
+                {"batch_id": batch, "entry": number, "recorded_at": at, "source_file": name[0] if name else "cmdb.csv"}
+            )
             newest[source] = batch
         current = [row for row in history if row["batch_id"] in newest.values()]
         return dated_owners(as_it_stood(*(table(name, rows) for name, rows in (
@@ -102,6 +104,25 @@ def test_a_cmdb_without_days_stood_as_it_was_delivered(db, stood):
     assert found == [["red"], ["red"], ["blue"], ["blue"]]
     # what is gone from the CMDB belonged to somebody until then
     assert [owner_on(db, owners, day, "db") for day in ("2025-03-09", "2025-03-10")] == [["grey"], []]
+
+
+def test_dumps_of_past_months_taken_in_together_stand_for_their_own_time(db, stood):
+    """August's dump, then June's: what ran in July belonged to whom June's names."""
+    owners = stood(
+        ("2025-09-10", "cmdb", [item("1", "blue")], "/dumps/cmdb-2025-08-01.csv"),
+        (
+            "2025-09-10",
+            "cmdb",
+            [item("1", "red"), item("2", "grey", resource="db")],
+            "/dumps/20250601T060000Z/cmdb.csv",
+        ),
+        ("2025-09-10", "cmdb", [item("1", "green")], "/dumps/cmdb-2099-01-01.csv"),
+    )
+    found = [
+        owner_on(db, owners, day) for day in ("2025-05-01", "2025-07-31", "2025-08-01", "2025-09-09", "2025-09-10")
+    ]
+    assert found == [["red"], ["red"], ["blue"], ["blue"], ["green"]]
+    assert [owner_on(db, owners, day, "db") for day in ("2025-07-31", "2025-08-01")] == [["grey"], []]
 
 
 def test_who_delivers_twice_a_day_corrects(db, stood):
