@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
 import os
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,11 +123,12 @@ def test_no_credentials_are_said_to_be_missing(aws, store, monkeypatch):
     assert one.status == "refused" and "AWS's own chain" in one.reason
 
 
-@pytest.mark.parametrize("scheme", ["s3", "gs"])
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_a_place_that_says_nothing_is_given_up(store, monkeypatch, scheme):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         here = f"http://127.0.0.1:{silent.getsockname()[1]}"
         for name, value in (("AWS_ENDPOINT_URL_S3", here), ("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"),
+                            ("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=a;AccountKey=aw==;BlobEndpoint={here}/a"),
                             ("STORAGE_EMULATOR_HOST", here), ("FINOPS_REMOTE_TIMEOUT", "1")):  # fmt: skip
             monkeypatch.setenv(name, value)
         (one,) = ingest_paths(store, [f"{scheme}://b/x.csv"]).files
@@ -186,6 +189,106 @@ def test_azure_wants_to_know_the_account(monkeypatch):
     monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
     with pytest.raises(SourceRefused, match="set AZURE_STORAGE_ACCOUNT"):
         find_objects(read_address("az://exports/2026/"))
+
+
+class _Azure(BaseHTTPRequestHandler):
+    """As much of the Blob service as reading needs: lists by prefix and delimiter, properties, ranges of a blob.
+
+    It knows one container of an account without a hierarchical namespace, and one key.
+    """
+
+    protocol_version = "HTTP/1.1"
+    there = {"a/one.csv": ONE.encode(), "a/b/two ü+.csv": TWO.encode(), "a/b/": b"", "z.csv": b""}  # noqa: RUF012
+    seen: list[str] = []  # noqa: RUF012
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        said = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        account, container, key = [*unquote(parts.path[1:]).split("/", 2), "", ""][:3]
+        self.seen.append(f"{self.command} {said.get('comp') or said.get('action') or key}")
+        if not self.headers.get("Authorization", "").startswith(f"SharedKey {account}:") or account == "closed":
+            self._send(403, code="AuthenticationFailed")
+        elif container != "bills":
+            self._send(404, code="ContainerNotFound")
+        elif "action" in said:
+            self._send(400, code="HierarchicalNamespaceNotEnabled")
+        elif said.get("comp") == "list":
+            self._send(200, self._list(said).encode(), {"Content-Type": "application/xml"})
+        elif key not in self.there:
+            self._send(404, code="BlobNotFound")
+        elif asked := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("x-ms-range") or ""):
+            body, start = self.there[key], int(asked[1])
+            end = min(int(asked[2] or len(body)), len(body) - 1)
+            self._send(206, body[start : end + 1], {"Content-Range": f"bytes {start}-{end}/{len(body)}"} | self._about)
+        else:
+            self._send(200, self.there[key], self._about)
+
+    do_HEAD = do_GET
+
+    _about = {  # noqa: RUF012
+        "Last-Modified": "Wed, 30 Sep 2026 06:00:00 GMT", "ETag": '"0x1"', "x-ms-blob-type": "BlockBlob",
+        "x-ms-creation-time": "Wed, 30 Sep 2026 06:00:00 GMT", "x-ms-server-encrypted": "true",
+    }  # fmt: skip
+
+    def _list(self, said):
+        prefix, delimiter = said.get("prefix", ""), said.get("delimiter", "\0")
+        under = [(key, key[len(prefix) :]) for key in sorted(self.there) if key.startswith(prefix)]
+        folders = {prefix + rest.split(delimiter)[0] + delimiter for _, rest in under if delimiter in rest}
+        blobs = "".join(
+            f"<Blob><Name>{name}</Name><Properties><Last-Modified>{self._about['Last-Modified']}</Last-Modified>"
+            f"<Etag>0x1</Etag><Content-Length>{len(self.there[name])}</Content-Length><BlobType>BlockBlob</BlobType>"
+            "</Properties></Blob>"
+            for name, rest in under if delimiter not in rest
+        )  # fmt: skip
+        below = "".join(f"<BlobPrefix><Name>{name}</Name></BlobPrefix>" for name in sorted(folders))
+        return (
+            '<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="http://x/" '
+            f'ContainerName="bills"><Prefix>{prefix}</Prefix><Blobs>{blobs}{below}</Blobs><NextMarker />'
+            "</EnumerationResults>"
+        )
+
+    def _send(self, status, body=b"", more=(), code=""):
+        self.send_response(status)
+        for name, value in {**dict(more), **({"x-ms-error-code": code} if code else {}), "x-ms-version": "2021-06-08",
+                            "x-ms-request-id": "1", "Content-Length": str(len(body))}.items():  # fmt: skip
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def azure(monkeypatch):
+    """A local server of the Blob service; the answer names an account to the standard environment."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Azure)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    key = base64.b64encode(b"k" * 32).decode()
+
+    def name(account: str) -> None:
+        said = f"AccountName={account};AccountKey={key};BlobEndpoint=http://127.0.0.1:{server.server_port}/{account}"
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", said)
+
+    _Azure.seen.clear()
+    name("house")
+    yield name
+    server.shutdown(), server.server_close()
+
+
+def test_azure_storage_by_its_own_protocol(azure, store):
+    taken = ["az://bills/a/b/two ü+.csv", "az://bills/a/one.csv"]
+    assert _outcome(ingest_paths(store, ["az://bills/a/"])) == [(path, "stored") for path in taken]
+    assert ask(store, 'SELECT sum("BilledCost")::DOUBLE FROM charge') == [(1.5 + 2.5,)]
+    assert _outcome(ingest_paths(store, ["az://bills/a/**/*.csv", taken[1]])) == [
+        *((path, "unchanged") for path in taken), (taken[1], "unchanged")]  # fmt: skip
+    assert {one.split()[0] for one in _Azure.seen} == {"GET", "HEAD"}
+    missing = ingest_paths(store, ["az://bills/none.csv", "az://nobody/x", "az://bills/*.parquet"]).files
+    assert ["exist" in one.reason or "matches no object" in one.reason for one in missing] == [True] * 3
+    azure("closed")
+    (one,) = ingest_paths(store, ["az://bills/a/one.csv"]).files
+    assert one.status == "refused" and "Azure's own chain" in one.reason
 
 
 def test_azure_storage_by_its_emulator(store):
