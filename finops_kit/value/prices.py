@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
 from finops_kit.value.allocation import ratio
 from finops_kit.value.units import times_factor
@@ -18,7 +18,8 @@ def unit_sums(lens: Table) -> Table:
     Returns
     -------
     one row per provider, ServiceName, ``sku`` (SkuPriceId, else SkuId), PricingUnit, BillingCurrency and month:
-    ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``EffectiveCost`` (lens's currency)
+    ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``contracted_quantity`` and ``listed_quantity`` (of the
+    charges that say such a cost), ``EffectiveCost`` (lens's currency)
     """
     usage = lens.filter(
         (lens.ChargeCategory == "Usage")
@@ -32,6 +33,8 @@ def unit_sums(lens: Table) -> Table:
         quantity=usage.PricingQuantity.sum(),
         contracted=usage.native_ContractedCost.sum(),
         listed=usage.native_ListCost.sum(),
+        contracted_quantity=usage.PricingQuantity.sum(where=usage.native_ContractedCost.notnull()),
+        listed_quantity=usage.PricingQuantity.sum(where=usage.native_ListCost.notnull()),
         EffectiveCost=usage.EffectiveCost.sum().fill_null(0),
     )
 
@@ -54,8 +57,9 @@ def unit_prices(sums: Table, conversions: Table | None = None) -> Table:
     if conversions is not None:
         sums = _in_one_unit(sums, conversions)
     return sums.mutate(
-        contracted_price=ratio(sums.contracted, sums.quantity), list_price=ratio(sums.listed, sums.quantity)
-    ).drop("contracted", "listed")
+        contracted_price=ratio(sums.contracted, sums.contracted_quantity),
+        list_price=ratio(sums.listed, sums.listed_quantity),
+    ).drop("contracted", "listed", "contracted_quantity", "listed_quantity")
 
 
 def _in_one_unit(sums: Table, conversions: Table) -> Table:
@@ -72,14 +76,18 @@ def _in_one_unit(sums: Table, conversions: Table) -> Table:
         [rows.provider == conversions.said_provider, rows.PricingUnit == conversions.said_unit,
          (rows.shown == conversions.shown_unit).fill_null(False)],
     )  # fmt: skip
-    rounded = (rows.quantity.cast("float64") * rows.per_shown).cast("decimal(38,18)")
-    exact = times_factor(rows.quantity, rows.unit_factor, rows.unit_fine)
     same = rows.per_shown.isnull() | (rows.per_shown == 1)
-    quantity = ibis.ifelse(same, rows.quantity.cast("decimal(38,18)"), ibis.coalesce(exact, rounded))
-    rows = rows.mutate(quantity=quantity, PricingUnit=rows.shown)
+
+    def shown(quantity: Value) -> Value:
+        rounded = (quantity.cast("float64") * rows.per_shown).cast("decimal(38,18)")
+        exact = times_factor(quantity, rows.unit_factor, rows.unit_fine)
+        return ibis.ifelse(same, quantity.cast("decimal(38,18)"), ibis.coalesce(exact, rounded))
+
+    quantities = ("quantity", "contracted_quantity", "listed_quantity")
+    rows = rows.mutate(PricingUnit=rows.shown, **{name: shown(rows[name]) for name in quantities})
     return rows.group_by([*PRICE_ITEM, "month"]).agg(
-        quantity=rows.quantity.sum(), contracted=rows.contracted.sum(), listed=rows.listed.sum(),
-        EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
+        contracted=rows.contracted.sum(), listed=rows.listed.sum(), EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
+        **{name: rows[name].sum() for name in quantities},
     )  # fmt: skip
 
 

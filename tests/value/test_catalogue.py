@@ -42,6 +42,17 @@ def test_what_is_new_or_another_price(db, prices):
     assert found["new"]["last_month"] is None
 
 
+def test_a_charge_without_a_list_price_makes_nobody_elses_cheaper(db, lens_of):
+    """10 hours at 2, listed at 4; of 10 more one bill says no list cost, and a third no contracted one."""
+    rows = [_row(2, "s", 2, 4), _row(3, "s", 2, 4), {**_row(3, "s", 2, 4), "ListCost": None},
+            {**_row(3, "s", 2, 4), "ContractedCost": None}]  # fmt: skip
+    prices = unit_prices(unit_sums(lens_of(rows)))
+    told = [tuple(row[name] for name in ("quantity", "contracted_price", "list_price"))
+            for row in db.to_pyarrow(prices.order_by("month")).to_pylist()]  # fmt: skip
+    assert told == [(10, 2, 4), (30, 2, 4)]
+    assert db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).num_rows == 0
+
+
 def test_nothing_is_new_in_the_first_month(db, prices):
     assert db.to_pyarrow(catalogue_changes(prices, "2025-01-01")).num_rows == 0
 
