@@ -125,7 +125,7 @@ _OTHER_DATA_SETS = {
 _NEWEST_FIRST = {
     "1.4": ("CommitmentProgramEligibilityDetails", "InvoiceDetailId"),
     "1.3": ("HostProviderName", "ServiceProviderName", "ContractApplied", "AllocatedMethodId", "AllocatedResourceId"),
-    "1.2": ("BillingAccountType", "InvoiceId", "PricingCurrency", "SubAccountType", "PricingCurrencyEffectiveCost"),
+    "1.2": ("InvoiceId", "PricingCurrency", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice"),
     "1.1": ("ServiceSubcategory", "SkuMeter", "SkuPriceDetails", "CapacityReservationId", "CommitmentDiscountQuantity"),
 }
 
@@ -202,6 +202,8 @@ def _have(header: Iterable[str]) -> set[str]:
 
 def focus_version(header: Sequence[str]) -> str:
     """The FOCUS version that a column set belongs to: the newest that brought one of its columns.
+
+    BillingAccountType and SubAccountType say nothing: Microsoft's exports of 1.0 had them before 1.2 did.
 
     Example
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_the_other_data_sets_of_focus_are_no_bills_and_no_tables_of_ours(mark, d
     assert recognise_header(header) is None
     assert f"FOCUS' {data_set} data set" in str(refuse_unknown(header, "x.csv"))
     assert recognise_header([*focus_columns("1.2"), "InvoiceDetailId"]).name == "focus-1.4"
+
+
+@pytest.mark.parametrize(("file", "version"), [("FocusCost_1.0", "1.0"), ("FocusCost_1.2-preview", "1.2")])
+def test_microsofts_exports_are_of_the_version_that_their_metadata_say(fixtures_folder, file, version):
+    said = json.loads((fixtures_folder / "finops_toolkit" / "dataset_metadata" / f"{file}.json").read_text())
+    assert recognise_header([column["ColumnName"] for column in said["Columns"]]).name == f"focus-{version}"
 
 
 @pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if f.needs and f.table not in ("charge",)])
