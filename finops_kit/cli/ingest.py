@@ -157,6 +157,11 @@ def show(report: IngestReport) -> None:
     statuses = [file.status for file in report.files]
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
+    told = [file for file in report.files if file.status == "stored" and file.reason]
+    for file in told[:REFUSALS_SHOWN]:
+        click.echo(f"{tail(str(file.path), 80)}: {file.reason}.")
+    if len(told) > REFUSALS_SHOWN:
+        click.echo(f"{len(told) - REFUSALS_SHOWN} more files have a remark; --json says it of all.")
     if any(file.rows_quarantined for file in report.files):
         click.echo("Quarantined rows: finops quarantine")
 

@@ -57,6 +57,7 @@ def command(setting: Setting, as_of: str | None, deliveries: bool) -> None:
     ]  # fmt: skip
     headers = ["what", "source", "current", "older", "batches", "rows", "quarantined", "covers until", "age", "learned"]
     click.echo(text_table(headers, rows))
+    _attention(setting, as_of)
 
 
 def _open_rows(setting: Setting, as_of: str | None) -> int:
@@ -65,6 +66,22 @@ def _open_rows(setting: Setting, as_of: str | None) -> int:
 
     with open_reader(setting.workspace, as_of) as reader:
         return sum(one["rows"] for one in held_groups(reader.connection))
+
+
+def _attention(setting: Setting, as_of: str | None) -> None:
+    """Say that bills wait or came late, where they do."""
+    from finops_kit.store import open_reader
+    from finops_kit.store.explain import count_attention
+
+    with open_reader(setting.workspace, as_of) as reader:
+        found = count_attention(reader.connection)
+    said = [
+        f"{found['waiting']:,} {'bill waits' if found['waiting'] == 1 else 'bills wait'} for parts of the report",
+        f"{found['late']:,} came after a newer one and {'does' if found['late'] == 1 else 'do'} not count",
+    ]
+    told = " and ".join(one for one, name in zip(said, ("waiting", "late"), strict=True) if found[name])
+    if told:
+        click.echo(f"\n{told}: finops status --deliveries says which, since when, and what to do.")
 
 
 def _deliveries(setting: Setting, as_of: str | None) -> None:
@@ -79,5 +96,10 @@ def _deliveries(setting: Setting, as_of: str | None) -> None:
     elif told:
         rows = [[one.dataset, one.source, one.account, f"{one.period:%Y-%m}", f"{one.rows:,}", one.why] for one in told]
         click.echo(text_table(["what", "source", "account", "period", "rows", "why"], rows, widest=200))
+        todo = [one for one in told if one.todo]
+        if todo:
+            click.echo("\nTo look at:")
+        for one in todo:
+            click.echo(f"  {one.dataset} {one.source} {one.account} {one.period:%Y-%m}: {one.todo}")
     else:
         click.echo("No bill has been taken in yet. Next: finops ingest YOUR-BILL.csv, or finops demo.")

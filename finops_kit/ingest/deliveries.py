@@ -5,12 +5,14 @@ would show half of its cost. So parts wait until the report is whole, and then b
 
 - parts that come in one command, or that a manifest lists, are whole with the last of them;
 - a part that comes alone adds to its report where that is current and lacks the part;
-- one whose part is there already begins a new delivery, which waits until it has every part of the one before.
+- one whose part is there already begins a new delivery, which waits until it has every part of the one before, or every
+  part that its manifest lists.
 
 Modes of a delivery: ``replace`` and ``append`` count at once; ``replace-part`` and ``append-part`` wait;
 ``append-whole`` says that the parts before it, of its account and period, are whole. Nothing is updated when they
 become current. ``replace-late`` and ``append-late`` are of a bill that is older than the one that counts (see
-:mod:`.late`), and never count themselves.
+:mod:`.late`), and never count themselves. Parts that come alone and look older wait instead: of how many parts a report
+has nobody but a manifest says, and those that are still to come may show that it is newer.
 """
 
 from __future__ import annotations
@@ -19,31 +21,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from finops_kit.ingest.standing import Standing
 from finops_kit.store import Writer
+from finops_kit.store.chains import Chain, Told
 
 #: an account and the start of a period
 Pair = tuple[str, Any]
-
-#: the deliveries of a report, in the order they came, and which of them are current
-_OF_REPORT = """
-    WITH came AS (
-        SELECT l.entry, l.batch_id, json_extract_string(l.details, '$.report') AS report,
-            json_extract(l.details, '$.part')::INTEGER AS part, json_extract(l.details, '$.parts')::INTEGER[] AS parts,
-            d.billing_account_id, d.period_start, d.source_system, d.dataset, d.mode,
-            max(CASE WHEN d.mode = 'append-whole' THEN l.entry END) OVER same AS whole_until
-        FROM lake.delivery d JOIN lake.ledger l USING (batch_id)
-        WINDOW same AS (PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start)
-    ), counted AS (
-        SELECT *, mode NOT LIKE '%-part' OR entry <= coalesce(whole_until, 0) AS counts FROM came
-    ), newest AS (
-        SELECT *, max(CASE WHEN counts AND mode LIKE 'replace%' THEN entry END) OVER (
-            PARTITION BY dataset, source_system, billing_account_id, period_start) AS since
-        FROM counted
-    )
-    SELECT batch_id, report, part, parts, billing_account_id, period_start, mode, counts,
-        entry >= coalesce(since, 0) AS newer
-    FROM newest ORDER BY entry
-"""
 
 
 @dataclass
@@ -55,7 +38,7 @@ class Delivery:
     waits : the report is not whole with this file
     delivered : accounts and periods that the parts before it delivered
     held : those of them that wait for this file
-    adds : the rows add to what was delivered without them
+    adds : the rows add to the delivery of this batch, which lacked them
     lacks : the parts that have to come before it counts, where they are known
     broken : a part that came before it in the same command was refused
     newest : it counts even where it looks older than what is there
@@ -66,12 +49,15 @@ class Delivery:
     waits: bool = False
     delivered: set[Pair] = field(default_factory=set)
     held: set[Pair] = field(default_factory=set)
-    adds: bool = False
+    adds: str = ""
     lacks: set[int] = field(default_factory=set)
     broken: bool = False
     newest: bool = False
     batches: list[str] = field(default_factory=list)
     late: dict[Pair, str] = field(default_factory=dict)
+
+    def begin(self, dataset: str, source_system: str) -> None:
+        """Say which bill the file is of, before its accounts and periods are asked for."""
 
     def mode(self, account: str, period: Any) -> str:
         """The mode in which the file delivers an account and period."""
@@ -88,36 +74,121 @@ class Delivery:
         """Whether a delivery of this mode is held against the one that counts, which may be newer."""
         return not self.newest and mode in ("replace", "append-whole")
 
+    def together(self, pair: Pair) -> tuple[str, ...]:
+        """The batches that deliver an account and period together, as far as they are stored."""
+        return tuple(self.batches)
+
+    def when_late(self, mode: str) -> str:
+        """The mode in which it is delivered if it is older than what counts."""
+        return mode.removesuffix("-whole") + "-late"
+
     def made_whole(self, covered: Iterable[Pair]) -> list[Pair]:
         """The accounts and periods that become whole with this file although it has no row of them."""
         return [] if self.waits else sorted(self.held - set(covered), key=str)
 
+    def go_on(self, writer: Writer, batch_id: str) -> None:
+        """Let a part that was stored before count as delivered; it waits still where it waited."""
+        if batch_id in self.batches:
+            return
+        found = writer.connection.execute(
+            "SELECT billing_account_id, period_start, mode FROM lake.delivery WHERE batch_id = ?", [batch_id]
+        ).fetchall()
+        self.delivered |= {(account, period) for account, period, _ in found}
+        self.held |= {(account, period) for account, period, mode in found if mode.endswith("-part")}
+        self.batches.append(batch_id)
 
-def take_from(delivery: Delivery, writer: Writer, batch_id: str) -> None:
-    """Let a part that was stored before count as delivered; it waits still where it waited."""
-    found = writer.connection.execute(
-        "SELECT billing_account_id, period_start, mode FROM lake.delivery WHERE batch_id = ?", [batch_id]
-    ).fetchall()
-    delivery.delivered |= {(account, period) for account, period, _ in found}
-    delivery.held |= {(account, period) for account, period, mode in found if mode.endswith("-part")}
-    delivery.batches.append(batch_id)
+
+class AlonePart(Delivery):
+    """A part of a report that comes alone; what it does is decided per account and period, when they are known.
+
+    Parameters
+    ----------
+    report, part : the report that it is a part of, and its number
+    parts : the numbers of all parts, where a manifest lists them
+
+    Attributes
+    ----------
+    standing : what was delivered before
+    """
+
+    standing: Standing
+
+    def __init__(self, report: str, part: int, parts: Iterable[int] = ()) -> None:
+        super().__init__()
+        self.part, self._report, self._listed = part, report, set(parts)
+        self._told: dict[Pair, Told] = {}
+
+    def begin(self, dataset: str, source_system: str) -> None:
+        """Say which bill the file is of, before its accounts and periods are asked for."""
+        self._told = {key[2:]: told for key, told in self.standing.told.items() if key[:2] == (dataset, source_system)}
+
+    def _waiting(self, told: Told | None) -> Chain | None:
+        """The delivery of its own report that waits for it."""
+        chain = told.open if told else None
+        return chain if chain and chain.waits and self._report in chain.reports else None
+
+    def mode(self, account: str, period: Any) -> str:
+        """The mode in which the part delivers an account and period."""
+        told = self._told.get((account, period), Told())
+        current = told.current or Chain()
+        waiting = self._waiting(told)
+        if waiting and self.part in waiting.parts:
+            waiting = None
+        if waiting is None:
+            if self._report in current.reports and self.part not in current.parts:
+                return "append"
+            if not self._listed and len(current.parts) < 2:
+                return "replace"
+        here = waiting.parts if waiting else set()
+        expected = self._listed or (waiting.listed if waiting else set()) or current.parts
+        lacks = expected - here - {self.part}
+        if lacks:
+            self.lacks |= lacks
+            self.waits = True
+            return "append-part" if waiting else "replace-part"
+        if waiting is None:
+            return "replace"
+        self.held |= {pair for pair, other in self._told.items() if self._waiting(other) and pair != (account, period)}
+        return "append-whole"
+
+    def together(self, pair: Pair) -> tuple[str, ...]:
+        """The batches that deliver an account and period together, as far as they are stored."""
+        waiting = self._waiting(self._told.get(pair))
+        before = waiting.batches if waiting and self.part not in waiting.parts else []
+        return (*before, *self.batches)
+
+    def when_late(self, mode: str) -> str:
+        """It waits: the parts that are still to come may show that it is newer."""
+        return mode.removesuffix("-whole") + "-part"
+
+    def wants(self, batch_id: str) -> bool:
+        """Whether a delivery that waits lacks this part, although its content was stored with an earlier one."""
+        waiting = [chain for told in self.standing.told.values() if (chain := self._waiting(told))]
+        return any(self.part not in chain.parts and batch_id not in chain.batches for chain in waiting)
 
 
 def moved_accounts(
-    writer: Writer, batch_id: str, source_file: str, dataset: str, covered: Iterable[Pair]
+    writer: Writer, batches: list[str], source_file: str, report: str, dataset: str, covered: Iterable[Pair]
 ) -> list[Pair]:
-    """The accounts that a file of this name billed before, and now bills under another one.
+    """The accounts that a file or a report of this name billed before, and now bills under another one.
 
-    A bill that becomes final may change its payer. So a file that comes again under its name, without an account that
-    it had in the same period, replaces that account's delivery too, if it bills sub-accounts that were billed there.
+    A bill that becomes final may change its payer. So one that comes again under its name, without an account that it
+    had in the same period, replaces that account's delivery too, if it bills sub-accounts that were billed there.
+
+    Parameters
+    ----------
+    batches : those that deliver it now
+    source_file, report : the names by which it came before; no report where it is a file of its own
+    covered : the accounts and periods that it delivers now
     """
     pairs = set(covered)
     connection = writer.connection
     before = connection.execute(
         "SELECT DISTINCT d.batch_id, d.billing_account_id, d.period_start FROM lake.delivery d WHERE d.dataset = ? "
-        "AND d.batch_id IN (SELECT batch_id FROM lake.ledger WHERE source_file = ? AND kind = 'ingest') "
-        "AND d.batch_id <> ?",
-        [dataset, source_file, batch_id],
+        "AND d.batch_id IN (SELECT batch_id FROM lake.ledger WHERE kind = 'ingest' "
+        "AND (source_file = ? OR json_extract_string(details, '$.report') = nullif(?, ''))) "
+        "AND d.batch_id NOT IN (SELECT unnest(?::VARCHAR[]))",
+        [dataset, source_file, report, batches],
     ).fetchall()
     moved = set()
     for earlier, account, period in before:
@@ -126,77 +197,9 @@ def moved_accounts(
         row = connection.execute(
             'SELECT count(*) FROM lake.charge WHERE batch_id = ? AND "BillingPeriodStart" = ? '
             'AND coalesce("BillingAccountId", \'\') = ? AND "SubAccountId" IN (SELECT "SubAccountId" '
-            'FROM lake.charge WHERE batch_id = ? AND "BillingPeriodStart" = ?)',
-            [earlier, period, account, batch_id, period],
+            'FROM lake.charge WHERE batch_id IN (SELECT unnest(?::VARCHAR[])) AND "BillingPeriodStart" = ?)',
+            [earlier, period, account, batches, period],
         ).fetchone()
         if row and row[0]:
             moved.add((account, period))
     return sorted(moved, key=str)
-
-
-class AlonePart(Delivery):
-    """A part of a report that comes alone; what it does is decided per account and period, when they are known."""
-
-    def __init__(self, writer: Writer, report: str, part: int) -> None:
-        super().__init__()
-        self.part = part
-        self._told: dict[Pair, _Before] = {}
-        found = writer.connection.execute(_OF_REPORT)
-        names = [column[0] for column in found.description]
-        for row in found.fetchall():
-            one = dict(zip(names, row, strict=True))
-            before = self._told.setdefault((one["billing_account_id"], one["period_start"]), _Before())
-            before.take(one, one["report"] == report)
-
-    def mode(self, account: str, period: Any) -> str:
-        """The mode in which the part delivers an account and period."""
-        before = self._told.get((account, period), _Before())
-        waiting = before.waiting if self.part not in before.waiting else set()
-        if not waiting:
-            if before.own and self.part not in before.own:
-                return "append"
-            if len(before.current) < 2:
-                return "replace"
-        self.lacks = (before.listed or before.current) - waiting - {self.part}
-        if self.lacks:
-            self.waits = True
-            return "append-part" if waiting else "replace-part"
-        self.held |= {pair for pair, other in self._told.items() if other.waiting and pair != (account, period)}
-        return "append-whole"
-
-    def judged(self, mode: str) -> bool:
-        """Whether it is held against the one that counts: not where it only completes parts that came before."""
-        return super().judged(mode) and mode == "replace"
-
-    def wants(self, batch_id: str) -> bool:
-        """Whether a delivery that waits lacks this part, although its content was stored with an earlier one."""
-        return any(
-            before.waiting and self.part not in before.waiting and batch_id not in before.batches
-            for before in self._told.values()
-        )
-
-
-class _Before:
-    """What was delivered of one account and period: which parts are current, and which of the own report wait."""
-
-    def __init__(self) -> None:
-        self.current: set[int] = set()
-        self.own: set[int] = set()
-        self.waiting: set[int] = set()
-        self.listed: set[int] = set()
-        self.batches: set[str] = set()
-
-    def take(self, one: dict[str, Any], own: bool) -> None:
-        """Take the next delivery in."""
-        if not one["newer"] or one["part"] is None:
-            return
-        if one["counts"]:
-            self.current.add(one["part"])
-            if own:
-                self.own.add(one["part"])
-        elif own:
-            if one["mode"] == "replace-part":
-                self.waiting, self.listed, self.batches = set(), set(), set()
-            self.waiting.add(one["part"])
-            self.listed |= set(one["parts"] or ())
-            self.batches.add(one["batch_id"])

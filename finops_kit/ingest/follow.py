@@ -125,7 +125,7 @@ def follow(
             try:
                 ingest_paths(
                     workspace, [one for one in ready if not one.waits], format=format, mapping=mapping, actor=actor,
-                    tell=once, should_stop=stop.is_set,
+                    together=False, tell=once, should_stop=stop.is_set,
                 )  # fmt: skip
             except StoreBusy as error:
                 tell(FileReport(str(places[0]), reason=f"{error} The files are tried again."))

@@ -7,21 +7,21 @@ Two things in a bill itself say so, and nothing else is taken for it:
   ends on an earlier day than in the one that counts.
 
 Such a delivery is stored like every other, as one that never counts (mode ``replace-late``, or ``append-late`` at the
-end of a report in parts).
+end of a report in parts; parts that came alone wait). So are rows that come again from quarantine after a newer
+delivery has taken the place of theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from finops_kit.ingest.deliveries import Delivery, Pair
 from finops_kit.store import CURRENT_DELIVERY, Writer
 
-#: how a delivery's mode ends that came after a newer one
-LATE = "-late"
 DRAFT = "a draft, which came after the final bill"
+REPLACED = "rows of a bill, in whose place a newer delivery counts"
 SHORTER = "use until {until}, which came after a bill of use until {known}"
 
 #: use by account and period: whether it is invoiced, and when it ends; what spans days says nothing of that
@@ -73,45 +73,82 @@ def why_late(new: Evidence, known: Evidence) -> str:
     return ""
 
 
+def settle(
+    writer: Writer, delivery: Delivery, dataset: str, source_system: str, batch_id: str, pairs: Iterable[Pair]
+) -> dict[Pair, str]:
+    """The mode of each account and period that a batch delivers, and of those that it makes whole without a row.
+
+    Parameters
+    ----------
+    delivery : what the batch does; why some of it is late is noted there
+    pairs : the accounts and starts of periods of which it has rows
+    """
+    delivery.begin(dataset, source_system)
+    modes = {pair: delivery.mode(*pair) for pair in pairs}
+    modes |= dict.fromkeys(delivery.made_whole(modes), "append-whole")
+    delivery.batches.append(batch_id)
+    if delivery.adds:
+        delivery.late = dict.fromkeys(_replaced(writer, dataset, source_system, delivery.adds) & modes.keys(), REPLACED)
+    else:
+        judged = {pair: delivery.together(pair) for pair, mode in modes.items() if delivery.judged(mode)}
+        delivery.late = late_periods(writer, dataset, source_system, judged)
+    return {pair: delivery.when_late(mode) if pair in delivery.late else mode for pair, mode in modes.items()}
+
+
 def late_periods(
-    writer: Writer, dataset: str, source_system: str, batches: Sequence[str], pairs: Iterable[tuple[str, Any]]
-) -> dict[tuple[str, Any], str]:
+    writer: Writer, dataset: str, source_system: str, batches: Mapping[Pair, Sequence[str]]
+) -> dict[Pair, str]:
     """The accounts and periods of which batches bring an older bill than the one that counts, and why.
 
     Parameters
     ----------
-    batches : those that deliver together, none of them current yet
-    pairs : the accounts and starts of periods that they deliver
+    batches : for each account and start of a period those that deliver it together, none of them current yet
     """
-    asked = set(pairs)
-    current: dict[tuple[str, Any], list[str]] = {}
-    for batch_id, account, period in writer.connection.execute(
-        f"SELECT batch_id, billing_account_id, period_start FROM ({CURRENT_DELIVERY}) "
-        "WHERE dataset = ? AND source_system = ?",
-        [dataset, source_system],
-    ).fetchall():
-        if (account, period) in asked and batch_id not in batches:
-            current.setdefault((account, period), []).append(batch_id)
-    if not current:
-        return {}
-    new = _evidence(writer, batches)
-    of_batches = {stored: _evidence(writer, stored) for stored in set(map(tuple, current.values()))}
+    current: dict[Pair, list[str]] = {}
+    for pair, batch_id in _current(writer, dataset, source_system) if batches else ():
+        if pair in batches and batch_id not in batches[pair]:
+            current.setdefault(pair, []).append(batch_id)
+    asked = {tuple(stored) for pair in current for stored in (current[pair], batches[pair])}
+    evidence = {stored: _evidence(writer, stored) for stored in asked}
     found = {}
     for pair, stored in current.items():
-        known = of_batches[tuple(stored)].get(pair)
-        if pair in new and known is not None and (why := why_late(new[pair], known)):
+        new, known = evidence[tuple(batches[pair])].get(pair), evidence[tuple(stored)].get(pair)
+        if new is not None and known is not None and (why := why_late(new, known)):
             found[pair] = why
     return found
 
 
-def _evidence(writer: Writer, batches: Sequence[str]) -> dict[tuple[str, Any], Evidence]:
+def _current(writer: Writer, dataset: str, source_system: str) -> list[tuple[Pair, str]]:
+    found = writer.connection.execute(
+        f"SELECT billing_account_id, period_start, batch_id FROM ({CURRENT_DELIVERY}) "
+        "WHERE dataset = ? AND source_system = ?",
+        [dataset, source_system],
+    ).fetchall()
+    return [((account, period), batch_id) for account, period, batch_id in found]
+
+
+def _replaced(writer: Writer, dataset: str, source_system: str, batch_id: str) -> set[Pair]:
+    """The accounts and periods that a batch delivered, and in which another one counts now."""
+    delivered = writer.connection.execute(
+        "SELECT billing_account_id, period_start FROM lake.delivery WHERE batch_id = ? AND dataset = ?",
+        [batch_id, dataset],
+    ).fetchall()
+    counts = {pair for pair, current in _current(writer, dataset, source_system) if current == batch_id}
+    return {(account, period) for account, period in delivered} - counts
+
+
+def _evidence(writer: Writer, batches: Sequence[str]) -> dict[Pair, Evidence]:
     rows = writer.connection.execute(_EVIDENCE, [list(batches)]).fetchall()
     return {(account, period): Evidence(ends, bool(inv), until) for account, period, ends, inv, until in rows}
 
 
-def came_late(writer: Writer, batch_id: str) -> bool:
-    """Whether a stored batch brought a bill that never counts because it is older than the one that does."""
+def counts(writer: Writer, digest: str) -> bool:
+    """Whether all that a content delivered is current, or it delivers nothing."""
     row = writer.connection.execute(
-        f"SELECT count(*) FROM lake.delivery WHERE batch_id = ? AND mode LIKE '%{LATE}'", [batch_id]
+        f"SELECT count(*) FROM lake.delivery d ANTI JOIN ({CURRENT_DELIVERY}) c ON c.batch_id = d.batch_id "
+        "AND c.billing_account_id = d.billing_account_id AND c.period_start IS NOT DISTINCT FROM d.period_start "
+        "WHERE d.batch_id = (SELECT max_by(batch_id, entry) FROM lake.ledger "
+        "WHERE source_hash = ? AND kind = 'ingest')",
+        [digest],
     ).fetchone()
-    return bool(row and row[0])
+    return not (row and row[0])

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,7 @@ class Located:
     ----------
     walked : found in a folder, a pattern or an archive, not named by the user
     report, part : the delivery of several files that it belongs to, and its place in it
+    listed : the files of that delivery, where a manifest lists them
     remote : the object that is copied to ``path`` when its turn comes
     refusal : why it is not taken in, where that is known already
     waits : it is a manifest, and not all that it lists is there
@@ -42,6 +43,7 @@ class Located:
     walked: bool = False
     report: str = ""
     part: int = 0
+    listed: tuple[str, ...] = ()
     remote: RemoteObject | None = None
     refusal: str = ""
     waits: bool = False
@@ -115,10 +117,12 @@ def group_reports(located: Sequence[Located]) -> list[list[Located]]:
 
 def report_name(one: Located) -> tuple[str, int] | None:
     """The report that a file is a part of, by its manifest or its name, and which part; None for one of its own."""
-    if one.report:
-        return one.report, one.part
-    found = report_of(Path(one.name))
-    return (re.sub(r"^(\w+):/(?=[^/])", r"\1://", found[0]), found[1]) if found else None
+    found = (one.report, one.part) if one.report else report_of(Path(one.name))
+    if found is None:
+        return None
+    if remote := re.match(r"^(\w+):/+", found[0]):
+        return f"{remote[1]}://{found[0][remote.end() :]}", found[1]
+    return Path(found[0]).absolute().as_posix(), found[1]
 
 
 def _local(given: str | Path, folder: Path) -> list[Located]:
@@ -128,9 +132,12 @@ def _local(given: str | Path, folder: Path) -> list[Located]:
     alone = str(paths[0]) == str(Path(given).expanduser())
     if alone and may_be_manifest(paths[0].name) and (listed := read_manifest(paths[0], str(paths[0]))):
         found = match_listed(paths[0].as_posix(), listed, lambda name: Path(name).is_file())
-        return _parts(str(paths[0]), [Located(Path(name), name) for name in found])
-    located = [Located(path, str(path), walked=not alone) for path in paths]
-    return list(_with_archives(choose_by_manifests(located), folder))
+        return _parts(str(paths[0]), [Located(Path(name), name) for name in found], listed)
+    located = choose_by_manifests([Located(path, str(path), walked=not alone) for path in paths])
+    if not Path(given).expanduser().is_dir():
+        beside = _Beside()
+        located = [beside.part(one) for one in located]
+    return list(_with_archives(located, folder))
 
 
 def _named(given: str | Path) -> list[Path]:
@@ -162,8 +169,38 @@ def _unpack(path: Path, name: str, kind: str, folder: Path) -> list[Located]:
     return [Located(*one, walked=True) for one in unpack(path, name, kind, folder / stem)]
 
 
-def _parts(manifest: str, files: Sequence[Located]) -> list[Located]:
-    return [replace(one, report=manifest, part=number) for number, one in enumerate(files, start=1)]
+def _parts(manifest: str, files: Sequence[Located], listed: Sequence[str]) -> list[Located]:
+    names = tuple(listed)
+    return [replace(one, report=manifest, part=number, listed=names) for number, one in enumerate(files, start=1)]
+
+
+class _Beside:
+    """The manifests that lie beside files which were named without them."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, list[tuple[Path, tuple[str, ...]]]] = {}
+
+    def part(self, one: Located) -> Located:
+        """A file as the part of the report that a manifest in its folder, or in the one above, lists it in."""
+        folder = one.path.parent
+        for manifest, listed in [*self._manifests(folder.parent), *self._manifests(folder)]:
+            for number, key in enumerate(listed, start=1):
+                try:
+                    (found,) = match_listed(manifest.as_posix(), [key], lambda name: Path(name).is_file())
+                except NotWhole:
+                    continue
+                if Path(found) == one.path:
+                    return replace(one, report=str(manifest), part=number, listed=listed)
+        return one
+
+    def _manifests(self, folder: Path) -> list[tuple[Path, tuple[str, ...]]]:
+        if folder not in self._read:
+            found = self._read[folder] = []
+            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+                with suppress(SourceRefused):
+                    if may_be_manifest(path.name) and (listed := read_manifest(path, str(path))):
+                        found.append((path, listed))
+        return self._read[folder]
 
 
 def choose_by_manifests(
@@ -193,7 +230,7 @@ def choose_by_manifests(
                 continue
             ruled.append(place)
             files = [by_name[found] for found in match_listed(name, listed, there.__contains__)]
-            out |= {one.name: one for one in _parts(manifest.name, files)}
+            out |= {one.name: one for one in _parts(manifest.name, files, listed)}
         except SourceRefused as error:
             ruled.append(place)
             out[manifest.name] = replace(manifest, refusal=str(error), waits=isinstance(error, NotWhole))
@@ -246,7 +283,8 @@ def _listed(manifest: Located, listed: Sequence[str], folder: Path) -> list[Loca
         return known[key].address.key == key
 
     found = [known[key] for key in match_listed(here.key, listed, exists)]
-    return _parts(manifest.name, [Located(_place(folder, one), str(one.address), remote=one) for one in found])
+    files = [Located(_place(folder, one), str(one.address), remote=one) for one in found]
+    return _parts(manifest.name, files, listed)
 
 
 def _place(folder: Path, one: RemoteObject) -> Path:

@@ -11,12 +11,11 @@ from typing import Any
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
-from finops_kit.ingest.deliveries import AlonePart, Delivery, take_from
-from finops_kit.ingest.late import came_late
-from finops_kit.ingest.locations import Located, group_reports, locate, report_name
+from finops_kit.ingest.locations import Located, group_reports, locate
 from finops_kit.ingest.mapped import open_mapped, seen_under
+from finops_kit.ingest.parts import Parts
 from finops_kit.ingest.recognise import Opened, open_source
-from finops_kit.ingest.report import REFUSED, UNCHANGED, FileReport, IngestReport
+from finops_kit.ingest.report import REFUSED, STORED, UNCHANGED, FileReport, IngestReport
 from finops_kit.ingest.ruled import is_current
 from finops_kit.normalize.exact import prepare
 from finops_kit.normalize.mapping import Mapping, read_mapping
@@ -39,6 +38,7 @@ def ingest_paths(
     progress: Progress | None = None,
     replaying: tuple[str, dict[str, Any]] | None = None,
     newest: bool = False,
+    together: bool = True,
     tell: Callable[[FileReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> IngestReport:
@@ -50,6 +50,8 @@ def ingest_paths(
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
     replaying : the name and the details of rows that are brought again; they add to the delivery that lacked them
     newest : take a bill as the newest of its periods even where it is older than the one that counts; see :mod:`.late`
+    together : parts of a report that no manifest lists are the whole of it; if not, each is taken as one that comes
+        alone
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
@@ -87,11 +89,13 @@ def ingest_paths(
         for group in group_reports([one for _, files, _ in found for one in files]):
             if should_stop is not None and should_stop():
                 break
-            ingested = _ingest_group(writer, group, said or format, actor, progress, replaying, newest)
-            for one, outcome in zip(group, ingested, strict=True):
-                done[id(one)] = outcome
-                if tell is not None:
-                    tell(outcome)
+            for some in _passes(group, together, done):
+                ingested = _ingest_group(writer, some, said or format, actor, progress, replaying, newest)
+                for one, outcome in zip(some, ingested, strict=True):
+                    again = id(one) in done and outcome.status == UNCHANGED
+                    done[id(one)] = outcome
+                    if tell is not None and not again:
+                        tell(outcome)
         version = writer.version()
     reports: list[FileReport] = []
     for name, files, refusal in found:
@@ -115,6 +119,20 @@ def _of_one_path(name: str, reports: list[FileReport]) -> list[FileReport]:
     return reports
 
 
+def _passes(group: list[Located], together: bool, done: dict[int, FileReport]) -> Iterator[list[Located]]:
+    """What of a report is taken in at once: all of it, or part by part where it may not be whole.
+
+    A part that was found unchanged is looked at once more when one after it was stored, which may need it.
+    """
+    whole = len(group) >= len(group[0].listed) if group[0].listed else together
+    if whole or len(group) == 1:
+        yield group
+        return
+    yield from ([one] for one in group)
+    if any(done[id(one)].status == STORED for one in group):
+        yield from ([one] for one in group if done[id(one)].status == UNCHANGED)
+
+
 def _ingest_group(
     writer: Writer,
     located: list[Located],
@@ -124,42 +142,32 @@ def _ingest_group(
     replaying: tuple[str, dict[str, Any]] | None,
     newest: bool,
 ) -> Iterator[FileReport]:
-    group, alone = Delivery(adds=bool(replaying)), len(located) == 1
-    if alone and not replaying and not located[0].report and (part := report_name(located[0])):
-        group = AlonePart(writer, *part)
-    group.newest = newest
-    hashed: dict[Path, Digest] = {}
-    stored = [] if alone else _stored_before(writer, located, format, hashed)
-    last = max((i for i, batch_id in enumerate(stored) if batch_id is None), default=0)
-    for batch_id in stored:
-        if batch_id is not None:
-            take_from(group, writer, batch_id)
+    """Take in a file, or the parts of one report.
+
+    Parts come in between what other processes write, so what stands of earlier deliveries is looked at anew, under the
+    lock, whenever another one has written.
+    """
+    parts = Parts(located, format.sha256 if isinstance(format, Mapping) else "", replaying, newest)
     for number, file in enumerate(located):
         if progress:
             progress(f"ingest {file.name}")
         one, brought = FileReport(file.name), False
-        if not alone:
-            group.waits = number < last or group.broken
         try:
             file.bring()
             brought = True
-            with _open(writer, file, format, hashed.get(file.path)) as opened:
+            with _open(writer, file, format, parts.hashed.get(file.path)) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
-                    seen = _seen(writer, opened.scan.expected_digest, format)
-                    if seen and not alone and stored[number] is None:
-                        seen = None  # its report comes again with other content
+                    parts.look(writer, number)
+                    digest = opened.scan.expected_digest
+                    seen = _seen(writer, digest, format)
                     if seen and opened.known.name == "tag-rules" and not is_current(writer, seen["batch_id"]):
                         seen = None  # rules that were taken back may come again
-                    if seen and isinstance(group, AlonePart) and group.wants(seen["batch_id"]):
-                        seen = None  # the delivery that waits lacks it
-                    if seen and newest and came_late(writer, seen["batch_id"]):
-                        seen = None  # it shall count now
-                    if seen:
+                    if seen and parts.is_taken(writer, number, seen, digest):
                         one = _unchanged(one, seen)
                     else:
-                        details = _details(file, located) | (replaying[1] if replaying else {})
-                        one = opened.append(writer, group, actor, details)
+                        one = opened.append(writer, parts.delivery, actor, parts.details(number))
+                        parts.wrote(writer)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)
         except FinopsError:
@@ -170,18 +178,9 @@ def _ingest_group(
             one.reason = f"{file.name} could not be stored ({why}). The store is as it was."
         finally:
             file.drop()
-        group.broken = group.broken or one.status == REFUSED
-        one.walked = file.walked and brought
+        parts.delivery.broken = parts.delivery.broken or one.status == REFUSED
+        one.walked = file.walked and brought and not file.listed
         yield one
-
-
-def _details(file: Located, located: list[Located]) -> dict[str, Any]:
-    """What the ledger says of a part: its report, its number, and the numbers that came with it."""
-    part = report_name(file)
-    if part is None:
-        return {}
-    numbers = sorted(found[1] for one in located if (found := report_name(one)))
-    return {"report": part[0], "part": part[1]} | ({"parts": numbers} if len(numbers) > 1 else {})
 
 
 def _open(
@@ -194,37 +193,6 @@ def _open(
 
 def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str, Any] | None:
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
-
-
-def _stored_before(
-    writer: Writer, located: list[Located], format: Mapping | str | None, hashed: dict[Path, Digest]
-) -> list[str | None]:
-    """The batch that stored each part of a report already; None for those that are to be stored.
-
-    What was hashed on the way is noted in ``hashed``, so that it is not hashed again when it is opened.
-
-    Where a report comes again with other content its unchanged parts count again too. A part that was not stored yet,
-    beside parts that were, is the rest of an ingest that was broken off, unless a file of that name was: then it is a
-    new delivery, and storing its unchanged parts again is right, never too much.
-    """
-    stored: list[str | None] = []
-    changed = False
-    for one in located:
-        stored.append(None)
-        try:
-            one.bring()
-            hashed[one.path] = Digest.of(one.path)
-        except (OSError, SourceRefused):
-            continue
-        if seen := _seen(writer, hashed[one.path].sha256, format):
-            stored[-1] = seen["batch_id"]
-            continue
-        row = writer.connection.execute(
-            "SELECT count(*) FROM lake.ledger WHERE kind = 'ingest' AND parse_filename(source_file) = ?",
-            [one.path.name],
-        ).fetchone()
-        changed = changed or bool(row and row[0])
-    return [None] * len(stored) if changed else stored
 
 
 def _unchanged(one: FileReport, seen: dict[str, Any]) -> FileReport:

@@ -15,6 +15,7 @@ from finops_kit.ingest.report import FileReport
 from finops_kit.settings import Workspace
 from finops_kit.sources.formats import FORMATS
 from finops_kit.store import open_reader
+from finops_kit.store.chains import waiting_batches
 from finops_kit.store.held import held_rows
 
 
@@ -65,11 +66,7 @@ def replay(
     with open_reader(workspace) as reader:
         rows = held_rows(reader.connection, batch=batch)
         replaced = any(row["replaced"] for row in held_rows(reader.connection, batch=batch, everything=True))
-        waits = reader.connection.execute(
-            "SELECT count(*) FROM delivery d ANTI JOIN current_delivery c ON c.batch_id = d.batch_id "
-            "WHERE d.batch_id = ? AND d.mode LIKE '%-part'",
-            [batch],
-        ).fetchone()
+        waits = batch in waiting_batches(reader.connection)
     if replaced:
         raise UsageError(
             f"A newer delivery has replaced {batch}; its rows would count twice. What the newer one lacks stands in "
@@ -77,7 +74,7 @@ def replay(
         )
     if not rows:
         raise UsageError(f"Batch {batch!r} has no open row in quarantine. `finops quarantine` lists those that have.")
-    if waits and waits[0]:
+    if waits:
         raise UsageError(f"{batch} waits for the other parts of its report. Take them in first.")
     if FORMATS.get(rows[0]["format"]) and FORMATS[rows[0]["format"]].table == "resource_snapshot":
         raise UsageError(

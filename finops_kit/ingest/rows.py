@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
 from finops_kit.ingest.deliveries import Delivery, moved_accounts
-from finops_kit.ingest.late import LATE, late_periods
+from finops_kit.ingest.late import settle
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
 from finops_kit.normalize.plan import REPEATED_KEY, UNREADABLE, Plan
@@ -67,7 +67,8 @@ def _append(
         try:
             fit_row_groups(batch.connection)
             sql = scan.open(plan)
-            stored = batch.insert(plan.table, plan.careful_sql(sql) if careful else plan.strict_sql(sql))
+            rows = plan.careful_sql(sql) if careful else plan.strict_sql(sql)
+            stored = batch.insert(plan.table, rows, columns=plan.columns)
         finally:
             scan.close()
         scan.finish(plan)
@@ -90,11 +91,13 @@ def _append(
         note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
     note_of_parts = ""
     if mode.waits and plan.table == "charge":
-        lacking = ", ".join(map(str, sorted(mode.lacks)))
-        note_of_parts = f"counts once part {lacking} of its report has come" if lacking else ""
+        named = ", ".join(map(str, sorted(mode.lacks)))
+        said = f"part {named} of its report has" if len(mode.lacks) == 1 else f"parts {named} of its report have"
+        note_of_parts = f"counts once {said} come" if named else ""
         note_of_parts = "waits for the part that was refused" if mode.broken else note_of_parts
     why = next(iter(mode.late.values()), "")
-    note_of_late = f"does not count: it brings {why} (--newest takes it all the same)" if why else ""
+    note_of_late = f"does not count: it brings {why}" if why else ""
+    note_of_late += " (--newest takes it all the same)" if why and not mode.adds else ""
     note = "; ".join(part for part in (note, plan.remark, note_of_parts, note_of_late) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
@@ -181,39 +184,27 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         entry[0] += count
         add_totals(entry[1], currency, total)
     _check_control(batch, scan, plan, held, checked)
-    modes = ["append" if plan.appends else mode.mode(account, period) for account, period in periods]
-    for pair in mode.made_whole(periods):
-        periods[pair] = [0, {}]
-        modes.append("append-whole")
-    modes = _mark_late(writer, batch, plan, mode, list(periods), modes)
-    if not (mode.late or mode.waits or mode.adds or mode.held or plan.appends or scan.source.name == "stdin"):
-        for pair in moved_accounts(writer, batch.id, scan.source.name, plan.dataset, list(periods)):
-            periods[pair] = [0, {}]
-            modes.append("replace")
+    modes = dict.fromkeys(periods, "append")
+    if not plan.appends:
+        modes = settle(writer, mode, plan.dataset, plan.source_system, batch.id, list(periods))
+    if mode.late:
+        batch.details["late"] = {f"{account} {period:%Y-%m-%d}": why for (account, period), why in mode.late.items()}
+    if not (mode.late or mode.waits or mode.adds or plan.appends or scan.source.name == "stdin"):
+        report = batch.details.get("report", "") if len(mode.batches) > 1 else ""
+        covered = {*modes, *mode.delivered}
+        for pair in moved_accounts(writer, mode.batches, scan.source.name, report, plan.dataset, covered):
+            modes[pair] = "replace"
+    for pair in modes:
+        periods.setdefault(pair, [0, {}])
     batch.insert_arrow("delivery", pa.table({
         "source_system": [plan.source_system] * len(periods),
         "billing_account_id": [account for account, _ in periods],
         "period_start": pa.array([period for _, period in periods], pa.timestamp("us", tz="UTC")),
         "dataset": [plan.dataset] * len(periods),
-        "mode": modes,
+        "mode": [modes[pair] for pair in periods],
         "rows": [count for count, _ in periods.values()],
         "billed_cost": [json.dumps({c: plain(t) for c, t in sorted(totals.items())}) for _, totals in periods.values()],
     }))  # fmt: skip
-
-
-def _mark_late(
-    writer: Writer, batch: Batch, plan: Plan, mode: Mode, pairs: list[tuple[str, Any]], modes: list[str]
-) -> list[str]:
-    """The modes, marked where the bill is older than the one that counts; the ledger keeps why."""
-    mode.batches.append(batch.id)
-    judged = [pair for pair, one in zip(pairs, modes, strict=True) if mode.judged(one)]
-    if mode.adds or plan.appends or not judged:
-        return modes
-    mode.late = late_periods(writer, plan.dataset, plan.source_system, mode.batches, judged)
-    if mode.late:
-        batch.details["late"] = {f"{account} {period:%Y-%m-%d}": why for (account, period), why in mode.late.items()}
-    marked = zip(pairs, modes, strict=True)
-    return [one.removesuffix("-whole") + LATE if pair in mode.late else one for pair, one in marked]
 
 
 def _check_control(batch: Batch, scan: Scan, plan: Plan, held: _Held, checked: dict[str, Decimal]) -> None:

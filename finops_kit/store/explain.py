@@ -10,18 +10,7 @@ from typing import Any
 
 import duckdb
 
-_DELIVERIES = """
-    SELECT d.dataset, d.source_system, d.billing_account_id, d.period_start, d.mode, d.rows, d.batch_id, l.entry,
-        l.source_file, l.recorded_at, c.batch_id IS NOT NULL AS current,
-        json_extract_string(l.details, '$.replays.batch_id') AS replays,
-        json_extract(l.details, '$.late')::MAP(VARCHAR, VARCHAR) AS late
-    FROM delivery d JOIN ledger l ON l.batch_id = d.batch_id
-    LEFT JOIN current_delivery c ON c.batch_id = d.batch_id AND c.dataset = d.dataset
-        AND c.source_system = d.source_system AND c.billing_account_id = d.billing_account_id
-        AND c.period_start = d.period_start
-    WHERE d.period_start IS NOT NULL
-    ORDER BY d.dataset, d.source_system, d.billing_account_id, d.period_start, l.entry
-"""
+from finops_kit.store.chains import Key, Row, Told, read_chains
 
 
 @dataclass(frozen=True)
@@ -32,6 +21,7 @@ class DeliveryStatus:
     ----------
     current, older, waiting, late : the files, oldest first; late ones came after a newer delivery and never count
     why : one or two sentences
+    todo : what waits or came late, since when, and what to do about it; empty where nothing does
     """
 
     dataset: str
@@ -44,6 +34,7 @@ class DeliveryStatus:
     late: list[str] = field(default_factory=list)
     rows: int = 0
     why: str = ""
+    todo: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it."""
@@ -52,53 +43,53 @@ class DeliveryStatus:
 
 def explain_deliveries(connection: duckdb.DuckDBPyConnection) -> list[DeliveryStatus]:
     """One row per source, account and billing period of a bill, of a reader's connection."""
-    found = connection.execute(_DELIVERIES)
-    names = [column[0] for column in found.description]
-    periods: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in found.fetchall():
-        one = dict(zip(names, row, strict=True))
-        key = (one["dataset"], one["source_system"], one["billing_account_id"], one["period_start"])
-        periods.setdefault(key, []).append(one)
-    return [_explain(key, told) for key, told in periods.items()]
+    return [_explain(key, told) for key, told in read_chains(connection).items() if key[3] is not None]
 
 
-def _explain(key: tuple[Any, ...], told: list[dict[str, Any]]) -> DeliveryStatus:
-    current = [one for one in told if one["current"]]
-    newest = max((one["entry"] for one in current), default=0)
-    rest = [one for one in told if not one["current"]]
-    late, waiting = [], []
-    for one in rest:
-        if one["mode"].endswith("-part") and one["entry"] > newest:
-            waiting.append(one)
-        elif one["mode"].endswith("-late"):  # with it the parts of its report before it
-            late += [*waiting, one]
-            waiting = []
-    older = [one for one in rest if one not in waiting and one not in late]
-    dataset, source, account, period = key
+def count_attention(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many bills wait for parts of their report, and of how many something came late."""
+    told = explain_deliveries(connection)
+    return {"waiting": sum(bool(one.waiting) for one in told), "late": sum(bool(one.late) for one in told)}
+
+
+def _explain(key: Key, told: Told) -> DeliveryStatus:
+    current = told.current.came if told.current else []
+    late = [one for chain in told.chains if chain.late and not chain.counts for one in chain.came]
+    late += [one for one in told.replays if one["mode"].endswith("-late")]
+    waiting = [one for one in _held_back(told) if one not in late]
+    older = [one for chain in told.chains for one in chain.came if one not in [*current, *late, *waiting]]
+    brought = _brought(told)
+    current = [one for one in current if one not in waiting]
     return DeliveryStatus(
-        dataset,
-        source,
-        account,
-        period,
-        current=[one["source_file"] for one in current if one["rows"]],
+        *key,
+        current=[one["source_file"] for one in [*current, *brought] if one["rows"]],
         older=[one["source_file"] for one in older],
         waiting=[one["source_file"] for one in waiting],
         late=[one["source_file"] for one in late],
-        rows=sum(one["rows"] for one in current),
-        why=" ".join(_sentences(dataset, current, older, waiting, late)),
+        rows=sum(one["rows"] for one in [*current, *brought]),
+        why=" ".join(_sentences(key[0], current, brought, older)),
+        todo=" ".join([*_waits(told, waiting, bool(current)), *_came_late(late)]),
     )
 
 
-def _sentences(
-    dataset: str,
-    current: list[dict[str, Any]],
-    older: list[dict[str, Any]],
-    waiting: list[dict[str, Any]],
-    late: list[dict[str, Any]],
-) -> list[str]:
+def _held_back(told: Told) -> list[Row]:
+    """The files that wait for other parts of their report."""
+    chain = told.waiting
+    if chain is None:
+        return []
+    whole = [number for number, one in enumerate(chain.came) if not one["mode"].endswith("-part")]
+    return chain.came[whole[-1] + 1 :] if whole else chain.came
+
+
+def _brought(told: Told) -> list[Row]:
+    """The rows that came again from quarantine and count."""
+    since = max((one["entry"] for chain in told.chains if chain is told.current for one in chain.came[:1]), default=0)
+    return [one for one in told.replays if one["mode"] == "append" and one["entry"] >= since]
+
+
+def _sentences(dataset: str, current: list[Row], brought: list[Row], older: list[Row]) -> list[str]:
     out = []
-    brought = [one for one in current if one["replays"]]
-    files = [one for one in current if not one["replays"] and one["rows"]]
+    files = [one for one in current if one["rows"]]
     if files:
         last = f"{files[-1]['recorded_at']:%Y-%m-%d %H:%M}"
         if any(one["mode"].endswith(("-part", "-whole")) for one in current):
@@ -109,21 +100,63 @@ def _sentences(
             out.append(f"Current is {_name(files[0])}, which came last, on {last}.")
         else:
             out.append(f"Current is {_name(files[0])} of {last}, the only delivery.")
+    elif current:
+        out.append(f"{_name(current[-1])} bills this under another account now, so nothing of it counts here.")
+    else:
+        out.append("Nothing of it counts yet.")
     if brought:
         out.append(f"{sum(one['rows'] for one in brought)} rows were brought again from quarantine.")
     if older:
         counted = "1 older file stays" if len(older) == 1 else f"{len(older)} older files stay"
         out.append(f"{counted} for what is read --as-of an earlier time.")
-    if waiting:
-        came = ", ".join(_name(one) for one in waiting)
-        out.append(f"{came} wait{'s' if len(waiting) == 1 else ''} for the other parts of the report.")
-    for one in late:
-        if one["mode"].endswith("-late"):
-            key = f"{one['billing_account_id']} {one['period_start']:%Y-%m-%d}"
-            out.append(f"{_name(one)} does not count: it brings {(one['late'] or {}).get(key, 'an older bill')}.")
     if dataset == "charge_amortized":
         out.append("Amortised costs are kept beside the actual ones and never added to them.")
     return out
+
+
+def _waits(told: Told, waiting: list[Row], counts: bool) -> list[str]:
+    """Which parts wait, since when and for which others, and what to do."""
+    if not waiting or told.waiting is None:
+        return []
+    chain = told.waiting
+    known = chain.listed or (told.current.parts if told.current and told.current is not chain else set())
+    lacks = sorted(known - chain.parts)
+    came = _listed([_name(one) for one in waiting])
+    since = f"{waiting[0]['recorded_at']:%Y-%m-%d %H:%M}"
+    until = "the delivery before it counts" if counts else "nothing of it counts"
+    out = [f"{came} wait{'s' if len(waiting) == 1 else ''} since {since} for the other parts of the report."]
+    if lacks:
+        named = _listed([f"part {number}" + _file(chain.name_of(number)) for number in lacks])
+        missing = "has not come or was refused" if len(lacks) == 1 else "have not come or were refused"
+        file = chain.name_of(lacks[0]) or "the missing part"
+        out.append(f"{named[0].upper()}{named[1:]} {missing}; until then {until}.")
+        out.append(f"Next: finops ingest {file}, or all parts of the report in one command.")
+    else:
+        out.append(f"Until it is whole {until}. Next: take in all parts of the report in one command.")
+    return out
+
+
+def _came_late(late: list[Row]) -> list[str]:
+    """What came after a newer delivery, and what to do where it should count."""
+    out = []
+    for reason in dict.fromkeys(one["late"] for one in late if one["late"]):
+        last = max(one["entry"] for one in late if one["late"] == reason)
+        files = [one for one in late if one["late"] in (reason, None) and one["entry"] <= last]
+        said = "does not count: it brings" if len(files) == 1 else "do not count: they bring"
+        out.append(f"{_listed([_name(one) for one in files])} {said} {reason}.")
+        if not files[-1]["replays"]:
+            out.append("Should it count all the same: finops ingest --newest with all its files.")
+    return out
+
+
+def _file(name: str) -> str:
+    return f" ({PurePath(name).name})" if name else ""
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    """Names in a sentence; of many the first and how many more."""
+    shown = names[:most] + ([f"{len(names) - most} more"] if len(names) > most else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _name(one: dict[str, Any]) -> str:

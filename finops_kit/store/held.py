@@ -4,7 +4,8 @@ Nothing leaves the quarantine. A row is no longer open once
 
 - a replay, a batch that names the rows it brings again, has read it: what could not be stored stands under the replay;
 - the same file was taken in whole by a later batch, under a corrected mapping: what could not be stored stands there;
-- a newer delivery of its account and period is current instead of the row's own.
+- another delivery of its account and period is current instead of the row's own, and its own does not wait for the
+  other parts of a report.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 import duckdb
 
-#: rows in quarantine, each with the batch that replayed it where one did
+from finops_kit.store.chains import waiting_batches
+
+#: rows in quarantine, each with the batch that replayed it where one did; bound are the batches that wait for others
 HELD = """
     WITH replayed AS (
         SELECT json_extract_string(details, '$.replays.batch_id') AS batch_id, batch_id AS replayed_by,
@@ -25,8 +28,7 @@ HELD = """
         WHERE l.rows_quarantined > 0 GROUP BY l.batch_id
     ), replaced AS (
         SELECT d.batch_id FROM delivery d LEFT JOIN current_delivery c ON c.batch_id = d.batch_id
-        GROUP BY d.batch_id HAVING count(c.batch_id) = 0
-            AND bool_and(d.mode IN ('replace', 'append', 'replace-late', 'append-late'))
+        GROUP BY d.batch_id HAVING count(c.batch_id) = 0 AND NOT list_contains(?::VARCHAR[], d.batch_id)
     )
     SELECT q.batch_id, q.source_file, q.source_row, q.column_name, q.reason, q.raw, l.recorded_at, l.format,
         l.source_hash, coalesce(min(r.replayed_by), min(a.replayed_by)) AS replayed_by,
@@ -47,7 +49,7 @@ def held_rows(
     found = connection.execute(
         f"SELECT * FROM ({HELD}) WHERE (? OR {_OPEN}) AND (? = '' OR batch_id = ?) "
         "AND (? = '' OR source_file = ?) ORDER BY recorded_at, batch_id, source_row",
-        [everything, batch, batch, file, file],
+        [waiting_batches(connection), everything, batch, batch, file, file],
     )
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -59,7 +61,7 @@ def held_groups(connection: duckdb.DuckDBPyConnection, everything: bool = False)
         f"""SELECT batch_id, source_file, column_name, regexp_replace(reason, '^''.*'' is', '... is') AS reason,
                 count(*) AS rows, min(source_row) AS first_row, count(*) FILTER (NOT {_OPEN}) AS closed
             FROM ({HELD}) WHERE ? OR {_OPEN} GROUP BY ALL ORDER BY batch_id, first_row""",
-        [everything],
+        [waiting_batches(connection), everything],
     )
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from tests_ingest import ask, focus_text
@@ -202,7 +203,7 @@ def test_a_draft_that_comes_after_the_final_bill_never_counts_unless_one_insists
         (status,) = explain_deliveries(reader.connection)
         assert not held_rows(reader.connection), "rows of a bill that never counts wait for nothing"
     assert status.current[0].endswith("final.csv") and status.late[0].endswith("draft.csv") and not status.older
-    assert "draft.csv does not count: it brings a draft, which came after the final bill." in status.why
+    assert "draft.csv does not count: it brings a draft, which came after the final bill." in status.todo
     assert ingest_paths(store, [draft]).files[0].status == "unchanged"
     assert ingest_paths(store, [draft], newest=True).files[0].status == "stored"
     assert ask(store, CURRENT) == [(Decimal(33),)]
@@ -224,3 +225,141 @@ def test_less_of_a_month_after_more_of_it_never_counts_file_by_file_or_as_a_repo
     assert ask(store, CURRENT) == [(Decimal(50),)]
     ingest_paths(store, [write("less.csv", focus_text(*use(24, InvoiceId="I-1")))])  # final, though it reaches less far
     assert ask(store, CURRENT) == [(Decimal(23),)]
+
+
+def parts_of(write, folder: str, first: list, second: list) -> list:
+    return [write(f"{folder}/cur-0000{n}.csv", focus_text(*rows)) for n, rows in enumerate((first, second), 1)]
+
+
+def status_of(store):
+    with open_reader(store) as reader:
+        (status,) = explain_deliveries(reader.connection)
+    return status
+
+
+def test_a_draft_whose_parts_come_one_by_one_after_the_final_bill_never_counts(store, write):
+    ingest_paths(store, [write("final.csv", focus_text(*use(29, InvoiceId="I-1")))])
+    draft = parts_of(write, "draft", use(15), [*use(29), {"BilledCost": "5"}])
+    for part in draft:
+        assert "brings a draft, which came after the final bill" in ingest_paths(store, [part]).files[0].reason
+        assert ask(store, CURRENT) == [(Decimal(28),)]
+    assert ask(store, ALL) == [(Decimal(75),)]
+    status = status_of(store)
+    assert (len(status.current), len(status.late), status.waiting, status.older) == (1, 2, [], [])
+    assert "cur-00001.csv and cur-00002.csv do not count: they bring a draft" in status.todo
+    ingest_paths(store, draft, newest=True)
+    assert ask(store, CURRENT) == [(Decimal(47),)]
+    final = parts_of(write, "final", use(20, InvoiceId="I-1"), use(29, InvoiceId="I-1"))
+    for part in (*final, *draft):  # against a report in parts it is known when it is whole, and judged then
+        ingest_paths(store, [part])
+    assert ask(store, CURRENT) == [(Decimal(47),)] and not status_of(store).waiting
+
+
+def test_a_newer_report_counts_with_the_part_that_shows_that_it_is_newer(store, write):
+    ingest_paths(store, [write("until-20.csv", focus_text(*use(20)))])
+    early, later = parts_of(write, "until-29", use(11), [{**one, "BilledCost": "2"} for one in use(29)[11:]])
+    assert "use until 2026-09-11" in ingest_paths(store, [early]).files[0].reason
+    assert ask(store, CURRENT) == [(Decimal(19),)]
+    ingest_paths(store, [later])
+    assert ask(store, CURRENT) == [(Decimal(10 + 2 * 18),)]
+
+
+def listing(write, folder: str, *names: str):
+    return write(f"{folder}/cur-Manifest.json", json.dumps({"reportKeys": [f"bucket/cur/{name}" for name in names]}))
+
+
+def test_a_part_that_was_refused_is_named_and_comes_alone_once_it_is_mended(store, write):
+    for name, amount in (("a.csv", "1"), ("b.csv", "2"), ("c.csv", "4")):
+        mended = focus_text({"BilledCost": "2"})
+        path = write(f"cur/{name}", "not,a,bill\n" if name == "b.csv" else focus_text({"BilledCost": amount}))
+    listing(write, "cur", "a.csv", "b.csv", "c.csv")
+    assert len(ingest_paths(store, [path.parent]).refused) == 1
+    assert ask(store, CURRENT) == [(None,)]
+    status = status_of(store)
+    assert [one.rsplit("/", 1)[1] for one in status.waiting] == ["a.csv", "c.csv"]
+    assert "Part 2 (b.csv) has not come or was refused; until then nothing of it counts." in status.todo
+    assert f"Next: finops ingest {path.parent}/b.csv" in status.todo and "wait since 20" in status.todo
+    ingest_paths(store, [write("cur/b.csv", mended)])
+    assert ask(store, CURRENT) == [(Decimal(7),)]
+    assert {one.status for one in ingest_paths(store, [path.parent]).files} == {"unchanged"}
+    assert not status_of(store).todo
+
+
+def test_a_manifest_that_comes_after_its_parts_finds_them_stored_and_says_that_they_are_all(store, write):
+    ingest_paths(store, [write(f"v1/cur-0000{n}.csv", focus_text({"BilledCost": str(n)})) for n in (1, 2, 3)])
+    names = ["cur-00001.csv", "cur-00002.csv"]
+    for name, amount in zip(names, ("10", "20"), strict=True):
+        path = write(f"v2/{name}", focus_text({"BilledCost": amount}))
+        ingest_paths(store, [path])
+    assert ask(store, CURRENT) == [(Decimal(6),)], "the report before it had three parts"
+    listing(write, "v2", *names)
+    ingest_paths(store, [path.parent])
+    assert ask(store, CURRENT) == [(Decimal(30),)]
+    again = ingest_paths(store, [path.parent])
+    assert [one.status for one in again.files] == ["unchanged"] * 2
+    # and the next one lists fewer: what it does not list counts no more
+    listing(write, "v2", names[0])
+    ingest_paths(store, [path.parent])
+    assert ask(store, CURRENT) == [(Decimal(10),)]
+
+
+def test_a_part_counts_anew_where_its_report_is_another_one(store, write):
+    first = write("r/a.csv", focus_text({"BilledCost": "1"}))
+    listing(write, "r", "a.csv")
+    ingest_paths(store, [first.parent])
+    write("r/a.csv", focus_text({"BilledCost": "2"}))
+    ingest_paths(store, [first.parent])
+    write("r/a.csv", focus_text({"BilledCost": "1"})), write("r/new.csv", focus_text({"BilledCost": "4"}))
+    listing(write, "r", "a.csv", "new.csv")
+    ingest_paths(store, [first.parent])
+    assert ask(store, CURRENT) == [(Decimal(5),)]
+
+
+def test_the_rest_of_a_report_that_was_overtaken_never_adds_to_what_overtook_it(store, write):
+    first = ingest_paths(store, two_parts(write, "v1", "1", "2"))
+    assert ask(store, CURRENT) == [(Decimal(3),)] and first.store_version
+    begun = [write(f"v2/run-0000{n}.csv", focus_text({"BilledCost": a})) for n, a in ((1, "10"), (2, "20"))]
+    ingest_paths(store, begun[:1])
+    ingest_paths(store, [write("single.csv", focus_text({"BilledCost": "100"}))])
+    ingest_paths(store, begun)
+    assert ask(store, CURRENT) == [(Decimal(30),)]
+    # two reports whose parts come in turn, as a watch finds them
+    ingest_paths(store, two_parts(write, "v3", "1", "2"))
+    x, y = two_parts(write, "x", "10", "20"), two_parts(write, "y", "100", "200")
+    for seen in (x[:1], y[:1], x, y):
+        ingest_paths(store, seen, together=False)
+    assert ask(store, CURRENT) == [(Decimal(300),)]
+
+
+def test_two_ingests_of_one_report_at_once_store_each_part_once(store, write):
+    parts = two_parts(write, "cur", "1", "2")
+    other = []
+
+    def meanwhile(_):
+        if not other:
+            other.extend(ingest_paths(store, parts).files)
+
+    first = ingest_paths(store, parts, tell=meanwhile)
+    assert [one.status for one in (*first.files, *other)] == ["stored", "unchanged", "unchanged", "stored"]
+    assert ask(store, CURRENT) == [(Decimal(3),)] == ask(store, ALL)
+
+
+def test_a_report_that_another_ingest_overtook_says_so_and_counts_when_it_comes_again(store, write):
+    parts = [*two_parts(write, "cur", "1", "2"), write("cur/report-00003.csv", focus_text({"BilledCost": "4"}))]
+    bill = write("other.csv", focus_text({"BilledCost": "100"}))
+    report = ingest_paths(store, parts, tell=lambda _: ingest_paths(store, [bill]))
+    assert [one.status for one in report.files] == ["stored", "refused", "refused"]
+    assert "Another ingest brought the bill of the same account" in report.files[1].reason
+    assert ask(store, CURRENT) == [(Decimal(100),)]
+    ingest_paths(store, parts)
+    assert ask(store, CURRENT) == [(Decimal(7),)]
+
+
+def test_a_final_report_in_parts_replaces_its_draft_though_its_payer_changed(store, write):
+    def deliver(**more: str) -> None:
+        ingest_paths(store, [write(f"cur/cur-0000{n}.csv", focus_text({"SubAccountId": f"s{n}", **more}))
+                             for n in (1, 2)])  # fmt: skip
+
+    deliver(BilledCost="10")
+    deliver(BilledCost="11", BillingAccountId="another payer", InvoiceId="I-1")
+    assert ask(store, CURRENT) == [(Decimal(22),)]
