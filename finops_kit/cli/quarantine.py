@@ -65,11 +65,14 @@ def command(
         click.echo(text_table(["batch", "row", "column", "reason", "raw"], shown, widest=100))
     elif groups:
         shown = [
-            [g["batch_id"], tail(g["source_file"], 60), g["column_name"] or "(the row)", g["reason"], g["rows"],
-             g["closed"]]
+            [g["batch_id"], tail(g["source_file"], 60), g["column_name"] or "(the row)", g["reason"], g["first_row"],
+             g["rows"], g["closed"]]
             for g in groups
         ]  # fmt: skip
-        click.echo(text_table(["batch", "file", "column", "reason", "rows", "closed"], shown, widest=100))
+        click.echo(text_table(["batch", "file", "column", "reason", "first row", "rows", "closed"], shown, widest=100))
+        if any(g["rows"] > g["closed"] for g in groups):
+            click.echo("With values: finops quarantine --rows. What is mended: finops quarantine --replay BATCH, with "
+                       "--mapping FILE where a mapping read it.")  # fmt: skip
     else:
         click.echo("Nothing waits in quarantine.")
     if target and not setting.json:
