@@ -27,6 +27,7 @@ from dataclasses import replace
 from finops_kit.fields import MONEY, QUANTITY, TIME
 from finops_kit.normalize.aws_services import category_sql, name_sql
 from finops_kit.normalize.plan import Header, Plan, Rule
+from finops_kit.normalize.prices import times
 from finops_kit.sources.formats import CUR_NEEDS, canonical
 from finops_kit.sources.nested import whole_columns
 
@@ -39,9 +40,14 @@ _TYPED = {
     "reservation/EffectiveCost": MONEY, "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": MONEY,
     "reservation/UnusedRecurringFee": MONEY, "lineItem/UsageStartDate": TIME, "lineItem/UsageEndDate": TIME,
     "bill/BillingPeriodStartDate": TIME, "bill/BillingPeriodEndDate": TIME,
-    "lineItem/NetUnblendedCost": MONEY, "savingsPlan/NetSavingsPlanEffectiveCost": MONEY,
-    "reservation/NetEffectiveCost": MONEY,
 }  # fmt: skip
+#: costs after discounts: looked at where discounts have no lines of their own, else every discount would count twice
+_NET_COSTS = (
+    "lineItem/NetUnblendedCost", "savingsPlan/NetSavingsPlanEffectiveCost", "reservation/NetEffectiveCost",
+    "reservation/NetUnusedAmortizedUpfrontFeeForBillingPeriod", "reservation/NetUnusedRecurringFee",
+    "savingsPlan/NetAmortizedUpfrontCommitmentForBillingPeriod",
+)  # fmt: skip
+_TYPED |= dict.fromkeys((*_NET_COSTS, "savingsPlan/AmortizedUpfrontCommitmentForBillingPeriod"), MONEY)
 #: text columns that a FOCUS column takes over whole; they need no second place in x_Columns
 _TAKEN_WHOLE = (
     "bill/InvoiceId", "bill/PayerAccountId", "lineItem/UsageAccountId", "lineItem/CurrencyCode",
@@ -80,7 +86,7 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
     needs = [name for name in CUR_NEEDS if not (net and name == "lineItem/UnblendedCost")]
     inputs = columns.inputs((*_TYPED, *_TAKEN_WHOLE, *_LOOKED_AT), _TYPED, needs, {})
     if not net:
-        inputs[_NET_NAME] = replace(inputs[_NET_NAME], raw="")
+        inputs |= {name: replace(inputs[name], raw="") for name in _NET_COSTS}
     for name, given in inputs.items():
         if product and name.startswith("product/") and name != "product/sku":
             texts = [*([given.text] if given.raw else []), _of_map(product, name)]
@@ -98,7 +104,7 @@ def plan_aws_cur(header: Sequence[str], types: Sequence[str] | None = None) -> P
             extras.append((shown, text))
     return Plan(
         "charge", "aws-cur", tuple(inputs.values()), _outputs(tags, given_tags), tuple(extras),
-        steps=({" billed": f"coalesce({_NET}, {_UNBLENDED})"},),
+        steps=({" billed": f"coalesce({_NET}, {_UNBLENDED})", " net share": _NET_SHARE}, {" unused cost": UNUSED_COST}),
         rules=(Rule(_NET_NAME, f"{_BILLED} IS NULL", "neither a net nor an unblended cost"),) if net else (),
         cost=inputs[_NET_NAME if net else "lineItem/UnblendedCost"],
         cost_else=inputs["lineItem/UnblendedCost"] if net else None, currency=inputs["lineItem/CurrencyCode"],
@@ -129,15 +135,25 @@ _NET_RESERVED = '"reservation/NetEffectiveCost", '
 _NEGATION = f"{_TYPE} = 'SavingsPlanNegation'"
 _ZERO = f"CAST(0 AS {MONEY})"
 
-#: What a recurring fee paid for and nobody used: the hour's commitment less its use, a reservation's unused fees.
+#: What discounts leave of a savings plan's hour: of its fee, or of its upfront part where there is no other.
+_NET_SHARE = f"""CASE WHEN {_TYPE} = 'SavingsPlanRecurringFee' AND {_NET} IS NOT NULL THEN CAST(coalesce(
+    {_NET}::DOUBLE / nullif({_UNBLENDED}, 0)::DOUBLE,
+    "savingsPlan/NetAmortizedUpfrontCommitmentForBillingPeriod"::DOUBLE
+        / nullif("savingsPlan/AmortizedUpfrontCommitmentForBillingPeriod", 0)::DOUBLE, 1) AS DECIMAL(19, 12)) END"""
+_UNUSED_HOUR = '"savingsPlan/TotalCommitmentToDate" - "savingsPlan/UsedCommitment"'
+#: What a recurring fee paid for and nobody used: the hour's commitment less its use, a reservation's unused fees; after
+#: discounts where covered usage is (AWS has net columns for reservations, and the share is taken for savings plans).
 UNUSED_COST = f"""CASE
-    WHEN {_TYPE} = 'SavingsPlanRecurringFee'
-    THEN coalesce("savingsPlan/TotalCommitmentToDate" - "savingsPlan/UsedCommitment", {_ZERO})
+    WHEN {_TYPE} = 'SavingsPlanRecurringFee' AND " net share" IS NOT NULL
+    THEN coalesce({times(_UNUSED_HOUR, '" net share"')}, {_ZERO})
+    WHEN {_TYPE} = 'SavingsPlanRecurringFee' THEN coalesce({_UNUSED_HOUR}, {_ZERO})
     WHEN {_TYPE} = 'RIFee'
-    THEN coalesce("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", {_ZERO})
-       + coalesce("reservation/UnusedRecurringFee", {_ZERO})
+    THEN coalesce("reservation/NetUnusedAmortizedUpfrontFeeForBillingPeriod",
+                  "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", {_ZERO})
+       + coalesce("reservation/NetUnusedRecurringFee", "reservation/UnusedRecurringFee", {_ZERO})
     ELSE {_ZERO} END"""
-_UNUSED = f"(({UNUSED_COST}) <> 0)"
+_LEFT = '" unused cost"'
+_UNUSED = f"({_LEFT} <> 0)"
 
 #: A fee that was not used up is FOCUS' unused commitment: Usage, CommitmentDiscountStatus Unused, EffectiveCost what
 #: was not used (a Purchase may have no EffectiveCost, and unused cost must not be lost); one that was is a Purchase.
@@ -158,7 +174,7 @@ _CATEGORY = f"({CHARGE_CATEGORY})"
 EFFECTIVE_COST = f"""CASE
     WHEN {_TYPE} = 'SavingsPlanCoveredUsage' THEN coalesce({_NET_PLAN}"savingsPlan/SavingsPlanEffectiveCost", {_ZERO})
     WHEN {_TYPE} = 'DiscountedUsage' THEN coalesce({_NET_RESERVED}"reservation/EffectiveCost", {_ZERO})
-    WHEN {_UNUSED} THEN {UNUSED_COST}
+    WHEN {_UNUSED} THEN {_LEFT}
     WHEN {_NEGATION} OR {_COMMITMENT_FEE} THEN {_ZERO}
     ELSE {_BILLED} END"""
 
@@ -240,7 +256,7 @@ def _outputs(tags: list[tuple[str, str]], given_tags: Sequence[str] = ()) -> dic
         f'WHEN {_RESERVED} THEN coalesce({_RESERVATION}, "reservation/SubscriptionId") END',
         "CommitmentDiscountQuantity": f"CASE WHEN {_SAVINGS_PLAN} AND {_COVERED} "
         f'THEN "savingsPlan/SavingsPlanEffectiveCost"::{QUANTITY} '
-        f"WHEN {_SAVINGS_PLAN} AND {_UNUSED} THEN ({UNUSED_COST})::{QUANTITY} "
+        f"WHEN {_SAVINGS_PLAN} AND {_UNUSED} THEN {_LEFT}::{QUANTITY} "
         f"WHEN {_SAVINGS_PLAN} THEN {_BILLED}::{QUANTITY} "
         f'WHEN {_RESERVED} THEN coalesce("lineItem/NormalizedUsageAmount", "lineItem/UsageAmount") END',
         "CommitmentDiscountStatus": f"CASE WHEN NOT ({_SAVINGS_PLAN} OR {_RESERVED}) THEN NULL "

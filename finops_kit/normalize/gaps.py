@@ -54,7 +54,8 @@ MAPPINGS: tuple[Mapping, ...] = (
         "holds",
         (
             ("BilledCost", "UnblendedCost; NetUnblendedCost where a `discount` column says that discounts have no lines"),
-            ("EffectiveCost", "covered usage at its commitment rate; a fee by what nobody used of it; else BilledCost"),
+            ("EffectiveCost", "covered usage at its commitment rate; a fee by what nobody used of it; else BilledCost; net "
+             "columns where BilledCost is net, else discounts count by their lines"),
             ("ListCost", "pricing/publicOnDemandCost, else BilledCost; nothing on a negation"),
             ("ContractedCost", "BilledCost; the list cost on usage that a reservation covers"),
             ("ChargeCategory", "Usage, DiscountedUsage, SavingsPlanCoveredUsage, SavingsPlanNegation: Usage · Fee, RIFee, "

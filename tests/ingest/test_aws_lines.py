@@ -138,6 +138,33 @@ def test_version_2_as_parquet_with_real_maps(store, write):
         (D("0.1"), {"team": "core"}, "eu-west-1")]  # fmt: skip
 
 
+def test_discounts_count_once_in_what_commitments_cost(store, write):
+    """A tenth off everything: by lines of discounts beside net columns, and in version 2.0 by columns alone."""
+    plan = {"savingsPlan/SavingsPlanARN": PLAN, **NONE}
+    hour = [
+        {KIND: "SavingsPlanCoveredUsage", COST: "0.1", "savingsPlan/SavingsPlanEffectiveCost": "0.07",
+         "lineItem/NetUnblendedCost": "0.09", "savingsPlan/NetSavingsPlanEffectiveCost": "0.063", **plan},
+        {KIND: "SavingsPlanNegation", COST: "-0.1", "lineItem/NetUnblendedCost": "-0.09", **plan},
+        {KIND: "SavingsPlanRecurringFee", COST: "0.1", "lineItem/NetUnblendedCost": "0.09",
+         "savingsPlan/TotalCommitmentToDate": "0.1", "savingsPlan/UsedCommitment": "0.07", **plan},
+        {KIND: "DiscountedUsage", COST: "0", "lineItem/NetUnblendedCost": "0", "reservation/ReservationARN": ARN,
+         "reservation/EffectiveCost": "0.06", "reservation/NetEffectiveCost": "0.054"},
+        {KIND: "RIFee", COST: "0.08", "lineItem/NetUnblendedCost": "0.072", "reservation/ReservationARN": ARN,
+         "reservation/UnusedRecurringFee": "0.02", "reservation/NetUnusedRecurringFee": "0.018", **NONE},
+    ]  # fmt: skip
+    net = ("lineItem/NetUnblendedCost", "savingsPlan/NetSavingsPlanEffectiveCost", "reservation/NetEffectiveCost",
+           "reservation/NetUnusedRecurringFee")  # fmt: skip
+    lines = [{**ROW, **dict.fromkeys(net, ""), **line} for line in hour]
+    discount = {**lines[0], **plan, KIND: "EdpDiscount", COST: "-0.018", "lineItem/NetUnblendedCost": "0"}
+    totals = 'SELECT sum("BilledCost"), sum("EffectiveCost") FROM charge'
+    ingest_paths(store, [write("a.csv", report(*lines, discount))])
+    assert ask(store, totals) == [(D("0.162"), D("0.162"))]
+    ingest_paths(store, [write("b.csv", report(*(second(line, discount="{}") for line in lines)))])
+    assert ask(store, totals) == [(D("0.162"), D("0.162"))]
+    assert ask(store, 'SELECT "EffectiveCost" FROM charge ORDER BY source_row') == [
+        (D(amount),) for amount in ("0.063", "0", "0.027", "0.054", "0.018")]  # fmt: skip
+
+
 def test_version_2_by_chosen_columns(store, write):
     """The map ``tags`` alone, capacity reservations, and net costs without the discounts that they are net of."""
     tags = {"resourceTags/user:CostCenter": "42", "resourceTags/aws:createdBy": "cfn", "accountTag/unit": "retail"}
