@@ -215,6 +215,12 @@ class Plan:
         return ", ".join(columns)
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the columns that its rows have."""
+        entries = ["x_Columns"] if self.extras or self.rare else []
+        return [*self.outputs, *entries, *(["source_system"] if self.source_system else []), "source_row"]
+
+    @property
     def _entries(self) -> str:
         """The SQL of ``x_Columns``. Rows without anything rare take a shorter way."""
         usual = entries_map(self.extras) if self.extras else f"NULL::{TAGS}"

@@ -274,6 +274,13 @@ def _cut(catalogue: Path, version: int) -> None:
             "DELETE FROM ducklake_file_column_stats WHERE data_file_id NOT IN "
             "(SELECT data_file_id FROM ducklake_data_file)"
         )
+        known.execute(
+            "DELETE FROM ducklake_column_mapping WHERE mapping_id NOT IN "
+            "(SELECT mapping_id FROM ducklake_data_file WHERE mapping_id IS NOT NULL)"
+        )
+        known.execute(
+            "DELETE FROM ducklake_name_mapping WHERE mapping_id NOT IN (SELECT mapping_id FROM ducklake_column_mapping)"
+        )
         known.execute("DELETE FROM ducklake_table_stats")
         known.execute(
             "INSERT INTO ducklake_table_stats SELECT table_id, sum(record_count), sum(record_count), "
@@ -287,14 +294,16 @@ def _cut(catalogue: Path, version: int) -> None:
             "SELECT s.table_id, s.column_id, c.column_type, s.min_value, s.max_value, coalesce(s.null_count, 0) "
             "FROM ducklake_file_column_stats s JOIN ducklake_column c USING (table_id, column_id)"
         ).fetchall()
+        files = dict(known.execute("SELECT table_id, count(*) FROM ducklake_data_file GROUP BY table_id").fetchall())
         bounds: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
         for part in parts:
             bounds.setdefault((part[0], part[1]), []).append(tuple(part[2:]))
         for (number, column), rows in bounds.items():
             lows, highs = ([row[at] for row in rows if row[at] is not None] for at in (1, 2))
             low, high = extremes(rows[0][0], lows, highs)
+            nulls = len(rows) < files[number] or any(row[3] for row in rows)  # what a file lacks is null
             known.execute(
                 "UPDATE ducklake_table_column_stats SET contains_null = ?, min_value = ?, max_value = ? "
                 "WHERE table_id = ? AND column_id = ?",
-                [any(row[3] for row in rows), low, high, number, column],
+                [nulls, low, high, number, column],
             )

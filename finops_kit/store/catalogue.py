@@ -20,13 +20,14 @@ from finops_kit.store.finding import Finding
 from finops_kit.store.footers import Catalogue, Row, check_footers, commit_extra
 from finops_kit.store.lake import LAKE
 from finops_kit.store.ledger import canonical
+from finops_kit.store.names import check_names
 from finops_kit.store.reader import Reader
 
 #: what the lake keeps for features that an insert-only store does not use: each must be empty
 UNUSED = (
     "view", "tag", "column_tag", "delete_file", "file_variant_stats", "partition_info", "partition_column",
-    "file_partition_value", "files_scheduled_for_deletion", "inlined_data_tables", "column_mapping", "name_mapping",
-    "macro", "macro_impl", "macro_parameters", "sort_info", "sort_expression",
+    "file_partition_value", "files_scheduled_for_deletion", "inlined_data_tables", "macro", "macro_impl",
+    "macro_parameters", "sort_info", "sort_expression",
 )  # fmt: skip
 #: what tells the rows of a table apart
 KEYS = {
@@ -35,6 +36,7 @@ KEYS = {
     "table_stats": ("table_id",),
     "file_column_stats": ("data_file_id", "column_id"), "table_column_stats": ("table_id", "column_id"),
     "schema_versions": ("begin_snapshot", "schema_version", "table_id"),
+    "column_mapping": ("mapping_id",), "name_mapping": ("mapping_id", "column_id"),
 }  # fmt: skip
 #: the catalogue's time of a version is when its transaction began, the entry's when its batch did
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -67,6 +69,7 @@ def check_catalogue(reader: Reader, entries: Sequence[Row]) -> Iterator[Finding]
     yield from _versions(known)
     yield from _tables(known)
     yield from _files(known)
+    yield from check_names(known)
     yield from check_footers(known)
 
 
@@ -253,11 +256,7 @@ def _files(known: Catalogue) -> Iterator[Finding]:
             expected = f"row_id_start {next_row[file['table_id']]}"
             yield Finding("catalogue", where, expected, str(file["row_id_start"]))
         next_row[file["table_id"]] = (file["row_id_start"] or 0) + (file["record_count"] or 0)
-        odd = {
-            key: file[key]
-            for key in ("file_order", "partition_id", "mapping_id", "partial_max")
-            if file[key] is not None
-        }
+        odd = {key: file[key] for key in ("file_order", "partition_id", "partial_max") if file[key] is not None}
         if odd or file["file_format"] != "parquet" or not file["path_is_relative"]:
             yield Finding("catalogue", where, "a plain Parquet file below its table", f"{file['file_format']} {odd}")
     if known.is_newest:

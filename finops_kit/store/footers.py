@@ -34,6 +34,9 @@ class Catalogue:
         self.columns = self.rows("column", "begin_snapshot <= ?", "table_id, column_order")
         self.files = self.rows("data_file", "begin_snapshot <= ?", "table_id, row_id_start, data_file_id")
         self.schemas = self.rows("schema_versions", "begin_snapshot <= ?")
+        self.mapped: dict[int, list[Row]] = defaultdict(list)
+        for name in self.rows("name_mapping", order="mapping_id, column_id"):
+            self.mapped[name["mapping_id"]].append(name)
         self.table_name = {row["table_id"]: row["table_name"] for row in self.tables}
         self.committed = {self._hash(row): version for version, row in self.changes.items() if self._hash(row)}
         self.expired = reader.expired_since()
@@ -125,9 +128,16 @@ def check_footers(known: Catalogue) -> Iterator[Finding]:
             expected = f"{path.stat().st_size} bytes with a footer of {footer}"
             yield Finding("catalogue", where, expected, f"{file['file_size_bytes']} and {file['footer_size']}")
         own = {number: column["column_name"] for number, column in columns[file["table_id"]].items()}
-        for number, named in sorted(identified[key].items()):
-            if own.get(number) != named:
-                yield Finding("catalogue", where, f"field {number} is {named}, as in the file", str(own.get(number)))
+        for number, name in sorted(identified[key].items()):
+            if own.get(number) != name:
+                yield Finding("catalogue", where, f"field {number} is {name}, as in the file", str(own.get(number)))
+        numbers = {row["target_field_id"] for row in known.mapped.get(file["mapping_id"], ())}
+        if file["mapping_id"] is None:
+            numbers = set(identified[key])
+        read = {_path_of(column, columns[file["table_id"]]) for number, column in columns[file["table_id"]].items()
+                if number in numbers}  # fmt: skip
+        for name in sorted(groups[key].keys() - read):
+            yield Finding("catalogue", where, f"column {name} is read, which the file has", "a column that is not read")
         yield from _bounds(where, columns[file["table_id"]], said[file["data_file_id"]], groups[key])
     if known.is_newest:
         yield from _table_bounds(known, said, columns)
@@ -148,8 +158,11 @@ def _bounds(
     """Counts and bounds of one file's columns; a wrong bound makes a filter skip rows that are there."""
     for number, column in columns.items():
         path, row = _path_of(column, columns), said.get(number)
-        if path not in groups:
-            continue  # a map itself has no column of its own in the file
+        if path not in groups:  # a map itself has no column of its own in the file, nor has what the file lacks
+            if row is not None:
+                place = f"{where}, column {column['column_name']}"
+                yield Finding("catalogue", place, "no counts and bounds, since the file lacks it", "some")
+            continue
         place = f"{where}, column {column['column_name']}"
         if row is None:
             yield Finding("catalogue", place, "its counts and bounds", "none")
@@ -192,28 +205,20 @@ def extremes(kind: str, lows: list[str], highs: list[str]) -> tuple[str | None, 
     return min(lows, key=str.encode), max(highs, key=str.encode)
 
 
-def _later(column: Row, columns: dict[int, Row], version: int) -> bool:
-    """Whether a column, or the one that it is a part of, was added after a version."""
-    parent = columns.get(column["parent_column"]) if column["parent_column"] is not None else None
-    return bool(column["begin_snapshot"] > version or (parent and _later(parent, columns, version)))
-
-
 def _table_bounds(
     known: Catalogue, said: dict[int, dict[int, Row]], columns: dict[int, dict[int, Row]]
 ) -> Iterator[Finding]:
     """The bounds of whole tables, against those of their files."""
     files: dict[int, list[int]] = defaultdict(list)
-    first: dict[int, int] = {}
     for file in known.files:
         files[file["table_id"]].append(file["data_file_id"])
-        first[file["table_id"]] = min(file["begin_snapshot"], first.get(file["table_id"], file["begin_snapshot"]))
     totals = {(row["table_id"], row["column_id"]): row for row in known.rows("table_column_stats")}
     wanted = {(file["table_id"], number) for file in known.files for number in said[file["data_file_id"]]}
     for table, number in sorted(totals.keys() | wanted):
         row, column = totals.get((table, number)), columns[table].get(number)
         where = f"bounds of {known.table_name.get(table, table)}.{column['column_name'] if column else number}"
-        if row is None and column is not None and _later(column, columns[table], first[table]):
-            continue  # the engine keeps no bounds of a column that was added to a table with rows; it skips nothing
+        if row is None and column is not None and number not in said[files[table][0]]:
+            continue  # the engine keeps no bounds of a column that the first file lacks; it skips nothing
         if row is None or column is None or (table, number) not in wanted:
             yield Finding(
                 "catalogue", where, "bounds of a column with data", "none" if row is None else "no such column"
@@ -225,7 +230,8 @@ def _table_bounds(
         bounds = extremes(column["column_type"], lows, highs)
         if any(part["min_value"] is None and part["value_count"] for part in parts) and row["min_value"] is None:
             bounds = (None, None)  # nor does the lake then of the table
-        expected = (any(part["null_count"] for part in parts), *bounds, None, None)
+        nulls = len(parts) < len(files[table]) or any(part["null_count"] for part in parts)  # what is not there is null
+        expected = (nulls, *bounds, None, None)
         found = (row["contains_null"], row["min_value"], row["max_value"], row["contains_nan"], row["extra_stats"])
         if found != expected:
             yield Finding("catalogue", where, f"{expected}", f"{found}")

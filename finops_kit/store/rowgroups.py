@@ -21,3 +21,19 @@ def fit_row_groups(connection: duckdb.DuckDBPyConnection) -> None:
     for name, value in OPTIONS.items():
         if name not in found:
             connection.execute(f"CALL {LAKE}.set_option('{name}', '{value}')")
+
+
+def parquet_options(connection: duckdb.DuckDBPyConnection) -> str:
+    """The lake's own options as those of a COPY, for a file that is written beside it.
+
+    Example
+    -------
+    >>> connection = duckdb.connect(); _ = connection.execute(
+    ...     "CREATE MACRO ducklake_options(l) AS TABLE SELECT 'parquet_row_group_size' AS option_name, '99' AS value")
+    >>> parquet_options(connection)
+    'FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 99'
+    """
+    known = connection.execute(f"SELECT option_name, value FROM ducklake_options('{LAKE}')").fetchall()
+    told = OPTIONS | {name: value for name, value in known if name in OPTIONS}
+    size = int(told["parquet_row_group_size"])
+    return f"FORMAT parquet, COMPRESSION {told['parquet_compression']}, ROW_GROUP_SIZE {size}"

@@ -23,12 +23,14 @@ from finops_kit.errors import ReconciliationFailed, StoreError, StoreMissing, Us
 from finops_kit.fields import REFERENCE_TABLES, TABLES
 from finops_kit.settings import Workspace
 from finops_kit.store.acts import MIGRATE
+from finops_kit.store.configuration import read_settings
 from finops_kit.store.derive import OBSERVED_TABLES, derive_batch
 from finops_kit.store.known import KnownEntries
 from finops_kit.store.lacking import lacking, refuse_lost
 from finops_kit.store.lake import LAKE, attach, connect, refuse_lost_catalogue
 from finops_kit.store.ledger import GENESIS, canonical, decimals_as_json, entry_hash, file_hash
 from finops_kit.store.lock import WAIT_SECONDS, writer_lock
+from finops_kit.store.narrow import append_narrow
 
 #: tables whose rows count as stored source rows
 SOURCE_TABLES = frozenset(
@@ -74,8 +76,14 @@ class Batch:
         """The data files that this batch has written for a table."""
         return sorted(self._writer.files_of(table) - self._touched[table]) if table in self._touched else []
 
-    def insert(self, table: str, select_sql: str, params: Sequence[Any] | None = None) -> int:
+    def insert(
+        self, table: str, select_sql: str, params: Sequence[Any] | None = None, columns: Sequence[str] | None = None
+    ) -> int:
         """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
+
+        Parameters
+        ----------
+        columns : what the SELECT yields, where that is known and many columns are missing; see :mod:`.narrow`
 
         Returns
         -------
@@ -89,9 +97,12 @@ class Batch:
             raise UsageError(f"A batch cannot append to {table!r}.")
         self._touch(table)
         self._inserted.add(table)
-        statement = f"INSERT INTO {LAKE}.{table} BY NAME SELECT *, '{self.id}' AS batch_id FROM ({select_sql})"
-        row = self._writer.connection.execute(statement, params or []).fetchone()
-        count = int(row[0]) if row else 0
+        rows = f"SELECT *, '{self.id}' AS batch_id FROM ({select_sql})"
+        if columns is not None and not params and not self._writer.encrypted:
+            count = append_narrow(self.connection, self.data, table, {*columns, "batch_id"}, rows)
+        else:
+            row = self.connection.execute(f"INSERT INTO {LAKE}.{table} BY NAME {rows}", params or []).fetchone()
+            count = int(row[0]) if row else 0
         if table in SOURCE_TABLES:
             self.rows_stored += count
         elif table == "quarantine":
@@ -201,6 +212,7 @@ class Writer:
     Attributes
     ----------
     added : tables and columns that the store lacked, and that were added when it was opened
+    encrypted : whether the store's data files are, which only the lake itself can write
     """
 
     def __init__(self, workspace: Workspace, connection: duckdb.DuckDBPyConnection, wait_seconds: float) -> None:
@@ -210,6 +222,7 @@ class Writer:
         self._held = 0
         self._known = KnownEntries(connection)
         self.added: list[str] = []
+        self.encrypted = read_settings(workspace).encrypted
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

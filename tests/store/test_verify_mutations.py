@@ -32,7 +32,7 @@ LABELS = {
 }  # fmt: skip
 CATALOGUE = (
     "snapshot", "snapshot_changes", "schema", "table", "data_file", "file_column_stats", "column", "table_stats",
-    "table_column_stats", "schema_versions",
+    "table_column_stats", "schema_versions", "column_mapping", "name_mapping",
 )  # fmt: skip
 #: all of them with FINOPS_LONG_TESTS=1, else every third
 LONG = bool(os.environ.get("FINOPS_LONG_TESTS"))
