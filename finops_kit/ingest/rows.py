@@ -68,7 +68,8 @@ def _append(
             fit_row_groups(batch.connection)
             sql = scan.open(plan)
             rows = plan.careful_sql(sql) if careful else plan.strict_sql(sql)
-            stored = batch.insert(plan.table, rows, columns=plan.columns)
+            # of a bill's file only the lake reads; observations are derived from their own file, whole
+            stored = batch.insert(plan.table, rows, columns=plan.columns if plan.table == "charge" else None)
         finally:
             scan.close()
         scan.finish(plan)
