@@ -157,7 +157,7 @@ def show(report: IngestReport) -> None:
     statuses = [file.status for file in report.files]
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
-    told = [file for file in report.files if file.status == "stored" and file.reason]
+    told = [file for file in report.files if file.reason and (file.status == "stored" or "not count" in file.reason)]
     for file in told[:REFUSALS_SHOWN]:
         click.echo(f"{tail(str(file.path), 80)}: {file.reason}.")
     if len(told) > REFUSALS_SHOWN:

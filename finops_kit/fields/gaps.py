@@ -118,8 +118,8 @@ GAPS: dict[str, tuple[Gap, ...]] = {
         Gap("ListCost, ContractedCost, SKUs", "prices are those of nodes, split by use", "null"),
         Gap("BillingPeriod", "an answer has a window, not a month", "the window; the same window again replaces it"),
         Gap("SubAccountId, ResourceId, Tags of a summary", "its allocations have a name and no properties, not even "
-            "their cluster", "null; the name is the ChargeDescription. Summaries of several clusters replace each other "
-            "unless a `cluster` stands beside `data`"),
+            "their cluster", "null; the name is the ChargeDescription. A second summary of a window without a `cluster` "
+            "beside `data` is refused, unless it has the first one's file name or `--newest` says it is the same cluster"),
     ),
 }  # fmt: skip
 GAPS["azure-amortized"] = GAPS["azure"]

@@ -21,8 +21,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from finops_kit.errors import SourceRefused
 from finops_kit.ingest.standing import Standing
-from finops_kit.store import Writer
+from finops_kit.normalize.opencost import UNNAMED
+from finops_kit.store import CURRENT_DELIVERY, Writer
 from finops_kit.store.chains import Chain, Told
 
 #: an account and the start of a period
@@ -44,6 +46,7 @@ class Delivery:
     newest : it counts even where it looks older than what is there
     batches : what the command has stored of the report so far
     late : what came late, and why
+    lost : what a bill of its name billed before, and this one does not
     """
 
     waits: bool = False
@@ -55,6 +58,7 @@ class Delivery:
     newest: bool = False
     batches: list[str] = field(default_factory=list)
     late: dict[Pair, str] = field(default_factory=dict)
+    lost: list[Pair] = field(default_factory=list)
 
     def begin(self, dataset: str, source_system: str) -> None:
         """Say which bill the file is of, before its accounts and periods are asked for."""
@@ -167,30 +171,37 @@ class AlonePart(Delivery):
         return any(self.part not in chain.parts and batch_id not in chain.batches for chain in waiting)
 
 
-def moved_accounts(
+def lost_accounts(
     writer: Writer, batches: list[str], source_file: str, report: str, dataset: str, covered: Iterable[Pair]
-) -> list[Pair]:
-    """The accounts that a file or a report of this name billed before, and now bills under another one.
+) -> tuple[list[Pair], list[Pair]]:
+    """The accounts that a file or a report of this name billed before, and in the same period bills no more.
 
     A bill that becomes final may change its payer. So one that comes again under its name, without an account that it
-    had in the same period, replaces that account's delivery too, if it bills sub-accounts that were billed there.
+    had in the same period, replaces that account's delivery too, if it bills sub-accounts that were billed there. If it
+    does not, what it said of the account counts on, and somebody should know.
 
     Parameters
     ----------
     batches : those that deliver it now
     source_file, report : the names by which it came before; no report where it is a file of its own
     covered : the accounts and periods that it delivers now
+
+    Returns
+    -------
+    The accounts and periods that it bills under another account now, and those that it no longer bills at all.
     """
     pairs = set(covered)
     connection = writer.connection
     before = connection.execute(
-        "SELECT DISTINCT d.batch_id, d.billing_account_id, d.period_start FROM lake.delivery d WHERE d.dataset = ? "
+        "SELECT DISTINCT d.batch_id, d.billing_account_id, d.period_start FROM lake.delivery d "
+        f"JOIN ({CURRENT_DELIVERY}) c USING (batch_id, billing_account_id, period_start, dataset) WHERE d.dataset = ? "
         "AND d.batch_id IN (SELECT batch_id FROM lake.ledger WHERE kind = 'ingest' "
         "AND (source_file = ? OR json_extract_string(details, '$.report') = nullif(?, ''))) "
-        "AND d.batch_id NOT IN (SELECT unnest(?::VARCHAR[]))",
+        "AND d.batch_id NOT IN (SELECT unnest(?::VARCHAR[])) AND d.rows > 0",
         [dataset, source_file, report, batches],
     ).fetchall()
-    moved = set()
+    moved: set[Pair] = set()
+    gone: set[Pair] = set()
     for earlier, account, period in before:
         if (account, period) in pairs or not any(other == period for _, other in pairs):
             continue
@@ -200,6 +211,29 @@ def moved_accounts(
             'FROM lake.charge WHERE batch_id IN (SELECT unnest(?::VARCHAR[])) AND "BillingPeriodStart" = ?)',
             [earlier, period, account, batches, period],
         ).fetchone()
-        if row and row[0]:
-            moved.add((account, period))
-    return sorted(moved, key=str)
+        (moved if row and row[0] else gone).add((account, period))
+    return sorted(moved, key=str), sorted(gone - moved, key=str)
+
+
+def refuse_unnamed(writer: Writer, dataset: str, source_system: str, source_file: str, pairs: Iterable[Pair]) -> None:
+    """Refuse an answer of OpenCost that names no cluster where another one, which names none either, counts.
+
+    Raises
+    ------
+    SourceRefused : one of another name counts for the same window; what comes on stdin has no name
+    """
+    asked = [period for account, period in pairs if account == UNNAMED]
+    if source_system != "opencost" or not asked:
+        return
+    row = writer.connection.execute(
+        f"SELECT l.source_file FROM ({CURRENT_DELIVERY}) c JOIN lake.ledger l USING (batch_id) WHERE c.dataset = ? "
+        "AND c.source_system = ? AND c.billing_account_id = ? AND list_contains(?::TIMESTAMPTZ[], c.period_start) "
+        "AND (l.source_file <> ? OR ? = 'stdin') LIMIT 1",
+        [dataset, source_system, UNNAMED, asked, source_file, source_file],
+    ).fetchone()
+    if row:
+        raise SourceRefused(
+            f"{source_file} does not say of which cluster it is, nor did {row[0]}, which counts for the same window. "
+            f"Say it beside the data (jq '. + {{cluster: \"NAME\"}}') and ingest it again; if it is of the "
+            f"same one, ingest it with --newest."
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 from finops_kit.errors import SourceRefused
 from finops_kit.ingest.deliveries import AlonePart, Delivery
-from finops_kit.ingest.late import counts
+from finops_kit.ingest.late import Counting
 from finops_kit.ingest.locations import Located, report_name
 from finops_kit.ingest.standing import Standing
 from finops_kit.sources.files import Digest
@@ -31,6 +31,7 @@ class Parts:
     mapping : the SHA-256 of the mapping that they are read by, if any
     replaying : the name and the details of rows that are brought again
     newest : they count even where they look older than what counts
+    counting : which contents count now
 
     Attributes
     ----------
@@ -39,11 +40,12 @@ class Parts:
     """
 
     def __init__(
-        self, located: Sequence[Located], mapping: str, replaying: tuple[str, dict[str, Any]] | None, newest: bool
-    ) -> None:
+        self, located: Sequence[Located], mapping: str, replaying: tuple[str, dict[str, Any]] | None, newest: bool,
+        counting: Counting,
+    ) -> None:  # fmt: skip
         self.delivery = Delivery(newest=newest)
         self.hashed: dict[Path, Digest] = {}
-        self._located, self._mapping, self._newest = located, mapping, newest
+        self._located, self._mapping, self._newest, self._counting = located, mapping, newest, counting
         self._replayed: dict[str, Any] = replaying[1] if replaying else {}
         self._names = [None if replaying else report_name(one) for one in located]
         self._numbers = sorted(name[1] for name in self._names if name)
@@ -122,7 +124,11 @@ class Parts:
             return self._stored[number] is not None or seen["batch_id"] not in self._standing.batches
         if isinstance(self.delivery, AlonePart) and self.delivery.wants(seen["batch_id"]):
             return False
-        return not self._newest or counts(writer, digest)
+        return not self._newest or self._counting.of(digest)
+
+    def is_out(self, digest: str) -> bool:
+        """Whether a file of its own that was stored before does not count now."""
+        return not (self._contents or self._replayed or self._counting.of(digest))
 
     def details(self, number: int) -> dict[str, Any]:
         """What the ledger says of a part: its report, its number, and the numbers that came or are listed with it."""

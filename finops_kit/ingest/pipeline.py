@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
+from finops_kit.ingest.late import Counting
 from finops_kit.ingest.locations import Located, group_reports, locate
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.parts import Parts
@@ -84,13 +85,14 @@ def ingest_paths(
                 found.append((name, [], str(error)))
                 if tell is not None:
                     tell(FileReport(name, status=REFUSED, reason=str(error)))
+        counting = Counting(writer)
         prepare(writer.connection)
         writer.connection.execute(f"SET temp_directory = '{_quoted(workspace.root / 'spill')}'")
         for group in group_reports([one for _, files, _ in found for one in files]):
             if should_stop is not None and should_stop():
                 break
             for some in _passes(group, together, done):
-                ingested = _ingest_group(writer, some, said or format, actor, progress, replaying, newest)
+                ingested = _ingest_group(writer, some, said or format, actor, progress, replaying, newest, counting)
                 for one, outcome in zip(some, ingested, strict=True):
                     again = id(one) in done and outcome.status == UNCHANGED
                     done[id(one)] = outcome
@@ -141,13 +143,14 @@ def _ingest_group(
     progress: Progress | None,
     replaying: tuple[str, dict[str, Any]] | None,
     newest: bool,
+    counting: Counting,
 ) -> Iterator[FileReport]:
     """Take in a file, or the parts of one report.
 
     Parts come in between what other processes write, so what stands of earlier deliveries is looked at anew, under the
     lock, whenever another one has written.
     """
-    parts = Parts(located, format.sha256 if isinstance(format, Mapping) else "", replaying, newest)
+    parts = Parts(located, format.sha256 if isinstance(format, Mapping) else "", replaying, newest, counting)
     for number, file in enumerate(located):
         if progress:
             progress(f"ingest {file.name}")
@@ -164,7 +167,7 @@ def _ingest_group(
                     if seen and opened.known.name == "tag-rules" and not is_current(writer, seen["batch_id"]):
                         seen = None  # rules that were taken back may come again
                     if seen and parts.is_taken(writer, number, seen, digest):
-                        one = _unchanged(one, seen)
+                        one = _unchanged(one, seen, parts.is_out(digest))
                     else:
                         one = opened.append(writer, parts.delivery, actor, parts.details(number))
                         parts.wrote(writer)
@@ -195,13 +198,16 @@ def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
-def _unchanged(one: FileReport, seen: dict[str, Any]) -> FileReport:
+def _unchanged(one: FileReport, seen: dict[str, Any], out: bool) -> FileReport:
+    """The report of a file that was stored before, and whether it counts now."""
     one.status = UNCHANGED
     one.batch_id = seen["batch_id"]
     one.format = seen["format"] or one.format
     other = "" if seen["source_file"] == one.path else f" as {seen['source_file']}"
     when = f"{seen['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
     one.reason = f"the same content was stored before{other}: batch {seen['batch_id']} of {when}"
+    if out:
+        one.reason += "; it does not count now: finops status --deliveries says why, --newest takes it all the same"
     return one
 
 

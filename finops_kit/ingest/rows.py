@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
-from finops_kit.ingest.deliveries import Delivery, moved_accounts
+from finops_kit.ingest.deliveries import Delivery, lost_accounts, refuse_unnamed
 from finops_kit.ingest.late import settle
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
@@ -99,7 +99,9 @@ def _append(
     why = next(iter(mode.late.values()), "")
     note_of_late = f"does not count: it brings {why}" if why else ""
     note_of_late += " (--newest takes it all the same)" if why and not mode.adds else ""
-    note = "; ".join(part for part in (note, plan.remark, note_of_parts, note_of_late) if part)
+    lost = ", ".join(f"{account} in {period:%Y-%m}" for account, period in mode.lost)
+    note_of_lost = f"it no longer bills {lost}, as it did before; what it said of that counts on" if lost else ""
+    note = "; ".join(part for part in (note, plan.remark, note_of_parts, note_of_late, note_of_lost) if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
         dict(batch.control_totals), batch.id,
@@ -185,6 +187,8 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         entry[0] += count
         add_totals(entry[1], currency, total)
     _check_control(batch, scan, plan, held, checked)
+    if not (mode.newest or mode.adds):
+        refuse_unnamed(writer, plan.dataset, plan.source_system, scan.source.name, periods)
     modes = dict.fromkeys(periods, "append")
     if not plan.appends:
         modes = settle(writer, mode, plan.dataset, plan.source_system, batch.id, list(periods))
@@ -193,8 +197,9 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
     if not (mode.late or mode.waits or mode.adds or plan.appends or scan.source.name == "stdin"):
         report = batch.details.get("report", "") if len(mode.batches) > 1 else ""
         covered = {*modes, *mode.delivered}
-        for pair in moved_accounts(writer, mode.batches, scan.source.name, report, plan.dataset, covered):
-            modes[pair] = "replace"
+        names = (scan.source.name, report)
+        moved, mode.lost = lost_accounts(writer, mode.batches, *names, plan.dataset, covered)
+        modes |= dict.fromkeys(moved, "replace")
     for pair in modes:
         periods.setdefault(pair, [0, {}])
     batch.insert_arrow("delivery", pa.table({

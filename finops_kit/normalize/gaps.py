@@ -155,7 +155,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("EffectiveCost", "totalCost, in a summary without it the sum of its parts; the parts (cpu, gpu, ram, pv, "
              "network, load balancer, shared, external, each with its adjustment) are kept in x_Columns"),
             ("ChargePeriod, BillingPeriod", "start and end of what ran; the window"),
-            ("BillingAccountId, SubAccountId", "cluster, else a `cluster` beside `data`, else opencost; namespace"),
+            ("BillingAccountId, SubAccountId", "cluster, else a `cluster` beside `data`, else the only one that the answer names, else opencost; namespace"),
             ("ResourceId", "cluster/namespace/kind/controller, or .../pod/name"),
             ("ResourceType", "the controller's kind or pod; idle for `__idle__`"),
             ("AllocatedResourceId", "providerID, else the node, else the cluster: whose cost is split"),

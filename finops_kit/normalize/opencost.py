@@ -7,7 +7,9 @@ The cost of a cluster is billed by its provider; an allocation says which worklo
 billed here: BilledCost is 0 and EffectiveCost is ``totalCost``. The data set is ``charge_allocated``: it is read under
 that name and in ``charge_history``, and never in ``charge``, where the same cost stands as the provider bills it.
 
-An answer is delivered per cluster and window. The same window again replaces it; other windows stand beside it.
+An answer is delivered per cluster and window. The same window again replaces it; other windows stand beside it. An
+answer that names no cluster is of an account of its own (:data:`UNNAMED`): two of those may be of one cluster, asked
+twice, or of two, so the second one under another name is refused until somebody says which.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from finops_kit.fields import MONEY, TAGS, TIME
 from finops_kit.normalize.plan import Header, Plan, Rule
 from finops_kit.sources.nested import whole_columns
 
+#: the billing account of an answer that does not say of which cluster it is
+UNNAMED = "opencost"
 _NEEDS = ("totalCost", "window.start", "window.end")
 _KINDS = {"totalCost": MONEY, "window.start": TIME, "window.end": TIME, "start": TIME, "end": TIME, "labels": TAGS}
 _LOOKED_AT = (
@@ -57,7 +61,7 @@ def _outputs() -> dict[str, str]:
         "AllocatedResourceId": 'coalesce("properties.providerID", "properties.node", "properties.cluster")',
         "AllocatedResourceName": 'coalesce("properties.node", "properties.cluster")',
         "BilledCost": zero,
-        "BillingAccountId": f"coalesce({cluster}, 'opencost')",
+        "BillingAccountId": f"coalesce({cluster}, '{UNNAMED}')",
         "BillingAccountName": cluster,
         "BillingAccountType": "'Cluster'",
         "BillingCurrency": '"currency"',

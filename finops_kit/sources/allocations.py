@@ -63,7 +63,7 @@ def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder)
     if not isinstance(data, list | dict):
         raise SourceRefused(f"{name} is no answer of an allocation API: it has no data. Ask for it again.")
     currency = str(answer.get("currency") or DEFAULT_CURRENCY).strip().upper()
-    cluster = {"cluster": answer["cluster"]} if isinstance(answer.get("cluster"), str) else {}
+    cluster = _cluster(answer, data, name)
     for step, window in _steps(data, name):
         for key, found in step.items():
             if not isinstance(found, dict):
@@ -82,6 +82,16 @@ def read_allocations(stream: SourceStream, name: str, decoder: json.JSONDecoder)
                 if isinstance(row.get(rest), dict):
                     row[rest] = json.dumps(row[rest], ensure_ascii=False)
             yield "", row
+
+
+def _cluster(answer: dict[str, Any], data: list[Any] | dict[str, Any], name: str) -> dict[str, str]:
+    """The cluster of allocations that do not name one: said beside the data, or the only one that the others name."""
+    if isinstance(answer.get("cluster"), str):
+        return {"cluster": answer["cluster"]}
+    found = [one for step, _ in _steps(data, name) for one in step.values() if isinstance(one, dict)]
+    named = [one["properties"].get("cluster") for one in found if isinstance(one.get("properties"), dict)]
+    clusters = {one for one in named if isinstance(one, str) and one}
+    return {"cluster": clusters.pop()} if len(clusters) == 1 else {}
 
 
 def _steps(data: list[Any] | dict[str, Any], name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:

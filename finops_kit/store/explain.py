@@ -102,10 +102,11 @@ def _sentences(dataset: str, current: list[Row], brought: list[Row], older: list
             out.append(f"Current is {_name(files[0])} of {last}, the only delivery.")
     elif current:
         out.append(f"{_name(current[-1])} bills this under another account now, so nothing of it counts here.")
-    else:
+    elif not brought:
         out.append("Nothing of it counts yet.")
     if brought:
-        out.append(f"{sum(one['rows'] for one in brought)} rows were brought again from quarantine.")
+        rows = sum(one["rows"] for one in brought)
+        out.append(f"{rows} {'row was' if rows == 1 else 'rows were'} brought again from quarantine.")
     if older:
         counted = "1 older file stays" if len(older) == 1 else f"{len(older)} older files stay"
         out.append(f"{counted} for what is read --as-of an earlier time.")

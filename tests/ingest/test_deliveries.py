@@ -35,8 +35,13 @@ def test_a_newer_delivery_is_current_and_the_older_stays(store, write):
     older = ingest_paths(store, [write("c.csv", focus_text({"BilledCost": "1"}, {"BilledCost": "2"}, october))]).files[
         0
     ]
-    assert older.status == "unchanged"
+    assert older.status == "unchanged" and "it does not count now" in older.reason
     assert ask(store, CURRENT) == [(Decimal(107),)]
+    with open_reader(store) as reader:
+        assert [one.rows for one in explain_deliveries(reader.connection)] == [1, 1]
+    # a provider took the newer one back
+    ingest_paths(store, [write("c.csv", focus_text({"BilledCost": "1"}, {"BilledCost": "2"}, october))], newest=True)
+    assert ask(store, CURRENT) == [(Decimal(103),)]
 
 
 def test_deliveries_of_other_accounts_do_not_touch_each_other(store, write):
@@ -172,9 +177,12 @@ def test_a_final_bill_replaces_its_draft_though_invoice_and_payer_changed(store,
     final = {**draft, "BilledCost": "12", "InvoiceId": "I-1", "BillingAccountId": "another payer"}
     ingest_paths(store, [write("cur/2026-09.csv", focus_text(final))])
     assert ask(store, CURRENT) == [(Decimal(12),)]
-    # a file of that name with the bill of other accounts stands beside it
+    # a file of that name with the bill of other accounts stands beside it, and says so
     other = {"BilledCost": "5", "SubAccountId": "bank", "BillingAccountId": "third"}
-    ingest_paths(store, [write("cur/2026-09.csv", focus_text(other))])
+    (said,) = ingest_paths(store, [write("cur/2026-09.csv", focus_text(other))]).files
+    assert (
+        "it no longer bills another payer in 2026-09, as it did before; what it said of that counts on" in said.reason
+    )
     assert ask(store, CURRENT) == [(Decimal(17),)]
     assert ask(store, ALL) == [(Decimal(38),)]
 

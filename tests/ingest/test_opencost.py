@@ -92,6 +92,23 @@ def test_a_summary_is_read_with_its_window_or_refused(store, write):
     assert fingerprint(store) == before
 
 
+def test_answers_that_name_no_cluster_never_replace_each_other_in_silence(store, write):
+    first = write("prod.json", summary(WINDOW, total=True))
+    second = write("stage.json", summary(WINDOW, total=True, note="other"))
+    one, two = ingest_paths(store, [first, second]).files
+    assert (one.status, two.status) == ("stored", "refused")
+    assert "nor did" in two.reason and "prod.json, which counts for the same window" in two.reason
+    write("prod.json", summary(WINDOW, total=True, note="asked again"))
+    assert ingest_paths(store, [first]).files[0].status == "stored", "the same name is the same cluster"
+    assert ingest_paths(store, [second], newest=True).files[0].status == "stored"
+    write("stage.json", summary(WINDOW, total=True, cluster="stage"))
+    # allocations beside those of one named cluster are of that one
+    loose = answer({"web": WEB, "__unmounted__": allocation("__unmounted__", "7", properties={})})
+    assert not ingest_paths(store, [second, write("loose.json", loose)]).refused
+    assert ask(store, 'SELECT "BillingAccountId", count(*) FROM charge_allocated GROUP BY 1 ORDER BY 1') == [
+        ("opencost", 2), ("prod-1", 2), ("stage", 2)]  # fmt: skip
+
+
 def test_what_is_no_allocation_is_set_aside_or_refused(store, write):
     bad = answer({"web": WEB, "x": "7", "y": allocation("y", '"a lot"')})
     one = ingest_paths(store, [write("a.json", bad)]).files[0]

@@ -104,3 +104,27 @@ def test_rows_of_a_delivery_that_was_replaced_no_longer_wait(store, write):
     assert len(held(store)) == 1
     ingest_paths(store, [write("b.csv", focus_text({}, {"BilledCost": "7"}))])
     assert held(store) == [] and len(held(store, everything=True)) == 1
+
+
+def test_the_same_row_is_replayed_from_each_delivery_that_lacked_it(store, write):
+    mapping, corrected = write("m.yaml", MAPPING), write("m2.yaml", MAPPING.replace("Amount", "Net"))
+    for text, total in ((BILL, "4.0"), (BILL + "2026-09,A,w,8,8\n", "12.0")):
+        batch = ingest_paths(store, [write("bill.csv", text)], mapping=mapping).files[0].batch_id
+        assert replay(store, batch, mapping=corrected).rows_stored == 1
+        assert ask(store, 'SELECT sum("BilledCost") FROM charge') == [(Decimal(total),)]
+    # and the row that still waits comes in by a third mapping, once
+    (last,) = held(store)
+    third = write("m3.yaml", MAPPING.replace("BillingPeriodStart: Month", 'BillingPeriodStart: {constant: "2026-08"}'))
+    assert replay(store, last["batch_id"], mapping=third).status == "stored"
+    assert held(store) == [] and ask(store, 'SELECT sum("BilledCost") FROM charge') == [(Decimal("16.0"),)]
+
+
+def test_rows_of_a_period_that_was_delivered_again_do_not_add_to_it(store, write):
+    text = BILL.replace("2026-13,A,z,4,4", "2026-08,A,z,4,4")
+    batch = ingest_paths(store, [write("both.csv", text)], mapping=write("m.yaml", MAPPING)).files[0].batch_id
+    newer = "Month,Vendor,Product,Amount,Net\n2026-09,A,y,2.5,2.5\n2026-09,A,x,1.5,1.5\n"
+    ingest_paths(store, [write("september.csv", newer)], mapping=write("m.yaml", MAPPING))
+    assert len(held(store)) == 1, "its other period still counts"
+    one = replay(store, batch, mapping=write("m2.yaml", MAPPING.replace("Amount", "Net")))
+    assert one.status == "stored" and "does not count: it brings rows of a bill, in whose place" in one.reason
+    assert ask(store, 'SELECT sum("BilledCost") FROM charge') == [(Decimal("8.0"),)] and held(store) == []
