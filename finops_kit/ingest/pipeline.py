@@ -164,12 +164,12 @@ def _ingest_group(
                     parts.look(writer, number)
                     digest = opened.scan.expected_digest
                     seen = _seen(writer, digest, format)
-                    if seen and opened.known.name == "tag-rules" and not is_current(writer, seen["batch_id"]):
-                        seen = None  # rules that were taken back may come again
-                    if seen and parts.is_taken(writer, number, seen, digest):
+                    back = opened.known.name == "tag-rules" and seen and not is_current(writer, seen["batch_id"])
+                    if seen and not back and parts.is_taken(writer, number, seen, digest):
                         one = _unchanged(one, seen, parts.is_out(digest))
                     else:
-                        one = opened.append(writer, parts.delivery, actor, parts.details(number))
+                        again = {"again": seen["batch_id"]} if seen else {}
+                        one = opened.append(writer, parts.delivery, actor, parts.details(number) | again)
                         parts.wrote(writer)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)

@@ -25,7 +25,7 @@ HELD = """
     ), again AS (
         SELECT l.batch_id, min(n.batch_id) AS replayed_by FROM ledger l JOIN ledger n
         ON n.source_hash = l.source_hash AND n.entry > l.entry AND n.kind = 'ingest' AND l.kind = 'ingest'
-        WHERE l.rows_quarantined > 0 GROUP BY l.batch_id
+        WHERE l.rows_quarantined > 0 AND json_extract(n.details, '$.replays') IS NULL GROUP BY l.batch_id
     ), replaced AS (
         SELECT d.batch_id FROM delivery d LEFT JOIN current_delivery c ON c.batch_id = d.batch_id
         GROUP BY d.batch_id HAVING count(c.batch_id) = 0 AND NOT list_contains(?::VARCHAR[], d.batch_id)

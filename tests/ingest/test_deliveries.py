@@ -11,6 +11,7 @@ from finops_kit.ingest import ingest_paths
 from finops_kit.store import open_reader
 from finops_kit.store.explain import explain_deliveries
 from finops_kit.store.held import held_rows
+from finops_kit.store.verify import verify
 
 CURRENT = 'SELECT sum("BilledCost") FROM charge'
 ALL = 'SELECT sum("BilledCost") FROM charge_history'
@@ -305,6 +306,7 @@ def test_a_manifest_that_comes_after_its_parts_finds_them_stored_and_says_that_t
     assert ask(store, CURRENT) == [(Decimal(30),)]
     again = ingest_paths(store, [path.parent])
     assert [one.status for one in again.files] == ["unchanged"] * 2
+    assert verify(store).ok, "parts that were stored again are no fault"
     # and the next one lists fewer: what it does not list counts no more
     listing(write, "v2", names[0])
     ingest_paths(store, [path.parent])
