@@ -3,7 +3,8 @@
 Sources: Alibaba Cloud, "DescribeInstanceBill" (the names of the API and of English files), "Detailed file format" (the
 subscription to storage), "Fields in upgraded bills" (the new version, whose columns stand in groups:
 ``BillingDetails/BillingMonth``); and headers of files as public programs read them: FIT2CLOUD's cloudexplorer-lite and
-Alibaba's own aliyun-log-java-sdk (old, Chinese), importers of ``consumedetailbillv2`` files (new, both languages).
+Alibaba's own aliyun-log-java-sdk (old, Chinese), importers of ``consumedetailbillv2`` files (new, both languages) and
+of the files that partners of the international site get ("Original Cost", "Linked User ID" for the customer's account).
 """
 
 from __future__ import annotations
@@ -15,32 +16,36 @@ from collections.abc import Sequence
 #: amounts: the one before tax is what the old version's is.
 NAMES: dict[str, tuple[str, ...]] = {
     "BillingCycle": ("billingcycle", "billingmonth", "账期", "账单月份"),
-    "BillingDate": ("billingdate", "账单日期"),
+    "BillingDate": ("billingdate", "账单日期", "consumetime"),
     "PretaxAmount": (
         "pretaxamount", "taxexclusivepayableamount", "应付金额不含税", "应付金额", "应付金额含税", "payableamount",
+        "pretaxcostbeforerounddowndiscount",
     ),
     "Currency": ("currency", "币种", "定价币种", "pricingcurrency"),
     "ProductCode": ("productcode", "产品code"),
-    "SubscriptionType": ("subscriptiontype", "消费类型"),
-    "Item": ("item", "lineitemtype", "费用类型", "账单类型"),
-    "PretaxGrossAmount": ("pretaxgrossamount", "grossamount", "目录总价", "官网价", "原价"),
-    "InvoiceDiscount": ("invoicediscount", "discountamount", "优惠金额"),
+    "SubscriptionType": ("subscriptiontype", "消费类型", "chargetype"),
+    "Item": ("item", "lineitemtype", "费用类型", "账单类型", "billingtype"),
+    "PretaxGrossAmount": ("pretaxgrossamount", "grossamount", "目录总价", "官网价", "原价", "originalcost"),
+    "InvoiceDiscount": ("invoicediscount", "discountamount", "优惠金额", "discount"),
     "Usage": ("usage", "用量"),
     "UsageBeforeDeduction": ("usagebeforededuction", "抵扣前用量"),
     "UsageUnit": ("usageunit", "用量单位"),
     "UsageStartTime": ("usagestarttime", "servicestarttime", "账单开始时间", "服务开始时间"),
     "UsageEndTime": ("usageendtime", "serviceendtime", "账单结束时间", "服务结束时间"),
-    "AccountID": ("accountid", "账号id", "resourcepurchaseaccountid", "资源购买账号id"),
-    "AccountName": ("accountname", "账号", "resourcepurchaseaccount", "资源购买账号"),
-    "OwnerID": ("ownerid", "owneraccountid", "owner账号id", "resourceowneraccountid", "资源归属账号id"),
+    "AccountID": ("accountid", "账号id", "resourcepurchaseaccountid", "资源购买账号id", "userid"),
+    "AccountName": ("accountname", "账号", "resourcepurchaseaccount", "资源购买账号", "username"),
+    "OwnerID": (
+        "ownerid", "owneraccountid", "owner账号id", "resourceowneraccountid", "资源归属账号id", "linkeduserid",
+    ),
     "OwnerAccountName": (
         "owneraccountname", "owner账号", "resourceowneraccountname", "resourceowneraccount", "资源归属账号",
+        "linkedusername",
     ),
     "BillAccountID": ("billaccountid",),
     "BillAccountName": ("billaccountname",),
     "ResourceID": ("resourceid", "资源id"),
     "InstanceID": ("instanceid", "实例id", "实例id出账粒度"),
-    "NickName": ("nickname", "实例昵称", "resourcename", "资源名称"),
+    "NickName": ("nickname", "实例昵称", "resourcename", "资源名称", "instancename"),
     "Tag": ("tag", "instancetag", "实例标签", "resourcetag", "资源标签"),
     "InstanceSpec": ("instancespec", "实例规格", "规格"),
     "Region": ("region", "地域"),
@@ -70,6 +75,8 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
     places: dict[str, int] = {}
     for whole in (True, False):
         for place, name in enumerate(header):
+            if "%" in name:  # "Discount(%)" beside "Discount"
+                continue
             text = name if whole else name.partition("/")[2]
             places.setdefault(re.sub(r"[\W_]", "", text).lower(), place)
     found = {}

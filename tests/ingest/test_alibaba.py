@@ -149,3 +149,21 @@ def test_the_new_version_with_its_columns_in_groups(store, write, language):
                       "FROM charge LIMIT 1") == [
         ("0185", "0186", "bucket-a", "cn-hangzhou", D(3), D(5), D(4), D(3), datetime(2026, 9, 1, tzinfo=UTC),
          datetime(2026, 9, 4, tzinfo=UTC))]  # fmt: skip
+
+
+def test_a_bill_as_partners_of_the_international_site_get_it(store, write):
+    names = (
+        "Billing Cycle,Consume Time,User ID,User Name,Linked User ID,Linked User Name,Charge Type,Billing Type,"
+        "Product Code,Product Name,Instance ID,Instance Name,Region,Original Cost,SPN Deducted Price,Discount(%),"
+        "Discount,Coupon Deduct,Pretax Cost (Before Round Down Discount),Currency"
+    )
+    fixed = "202609,2026-09-03,0185,partner,0186,house,PayAsYouGo,{},ecs,ECS,i-1,web,eu-central-1,{},USD"
+    rows = (fixed.format("Consume", "10,3,20%,2,1,4"), fixed.format("Refund", "-5,0,20%,-1,0,-4"))
+    found = ingest_paths(store, [write("a.csv", "\n".join((names, *rows)))]).files[0]
+    assert (found.format, found.control_totals) == ("alibaba-bill", {"USD": D(0)}), found.reason
+    assert ask(store, 'SELECT "ChargeCategory", "ChargeClass", "BilledCost", "ContractedCost", "ListCost", '
+                      '"BillingAccountId", "SubAccountId", "SubAccountName", "ResourceName", "ChargePeriodStart" '
+                      "FROM charge ORDER BY source_row") == [
+        ("Usage", None, D(4), D(8), D(10), "0185", "0186", "house", "web", datetime(2026, 9, 3, tzinfo=UTC)),
+        ("Purchase", "Correction", D(-4), D(-4), D(-5), "0185", "0186", "house", "web",
+         datetime(2026, 9, 3, tzinfo=UTC))]  # fmt: skip
