@@ -13,9 +13,9 @@ from finops_kit.perspectives.period import next_month
 from finops_kit.perspectives.reading import Figure, ResultTable
 from finops_kit.perspectives.tables import Row, result
 from finops_kit.perspectives.words import count, money, month_name, signed_percent
-from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_drift_in
+from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_day, with_drift_in
 from finops_kit.value.lens import first_of_month, in_period, monthly_rates
-from finops_kit.value.prices import PRICE_ITEM, unit_prices, unit_sums
+from finops_kit.value.prices import PRICE_ITEM, day_prices, unit_prices, unit_sums
 from finops_kit.value.units import unit_conversions
 
 #: how far back prices are followed
@@ -28,7 +28,8 @@ _PRICE_LABELS = {
     "drift_pct": "Moved", "drift_cost": "Effect in the month",
     "list_before": "List before", "list_price": "List now", "quantity": "Quantity",
     "first_month": "Known since", "first_price": "Price then", "moved_pct": "Moved since", "changes": "Times it moved",
-    "offered_price": "Price list", "above_offer_pct": "Above price list",
+    "offered_price": "Price list", "above_offer_pct": "Above price list", "lowest_offer": "Lowest tier",
+    "since": "Since", "described": "What it is",
 }  # fmt: skip
 
 
@@ -55,10 +56,11 @@ def _make_sums(basis: Basis) -> Table:
         charge = in_period(basis.table("charge"), str(next_month(basis.start, 1 - HISTORY_MONTHS)), str(basis.end))
         rows = charge.select(
             "ChargeCategory", "ChargeClass", "SkuId", "SkuPriceId", "PricingQuantity", "PricingUnit",
-            "CommitmentDiscountId", "ServiceName", "BillingCurrency",
+            "CommitmentDiscountId", "ServiceName", "BillingCurrency", "ChargeDescription",
             provider=ibis.coalesce(charge.ServiceProviderName, charge.ProviderName, charge.source_system),
             month=first_of_month(charge.ChargePeriodStart.date()),
-            native_ContractedCost=charge.ContractedCost, native_ListCost=charge.ListCost,
+            native_BilledCost=charge.BilledCost, native_ContractedCost=charge.ContractedCost,
+            native_ListCost=charge.ListCost,
             EffectiveCost=ibis.coalesce(charge.EffectiveCost, charge.BilledCost),
         )  # fmt: skip
     return basis.keep("unit_sum_months", unit_sums(rows))
@@ -92,7 +94,9 @@ def _item_costs(basis: Basis) -> dict[tuple[str, ...], Decimal]:
 
 
 def _changes(basis: Basis) -> Table:
-    found = catalogue_changes(_prices(basis), str(basis.start))
+    recent = basis.recent
+    days = day_prices(recent.filter(recent.month >= ibis.date(str(basis.before))), _conversions(basis))
+    found = with_day(catalogue_changes(_prices(basis), str(basis.start)), days, str(basis.start))
     rates = monthly_rates(basis.table("exchange_rate"), basis.currency)
     return with_drift_in(found, rates, str(basis.start), basis.currency)
 
@@ -129,9 +133,9 @@ def changes_table(basis: Basis) -> ResultTable:
     return result(
         "catalogue_changes", "New and repriced SKUs", "What is new on the bill, and whose price is another?",
         change_rows(basis)[:200],
-        ("change", "provider", "ServiceName", "sku", "PricingUnit", "last_month", "contracted_before",
-         "contracted_price", "drift_pct", "drift_cost", "list_before", "list_price", "EffectiveCost",
-         "BillingCurrency"),
+        ("change", "since", "described", "provider", "ServiceName", "sku", "PricingUnit", "last_month",
+         "contracted_before", "contracted_price", "drift_pct", "drift_cost", "list_before", "list_price",
+         "EffectiveCost", "BillingCurrency"),
         units={"drift_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,
         answer=_change_words(change_rows(basis)),
         empty_because=f"No SKU is new in {month_name(basis.start)} and no unit price moved since it was last billed."
@@ -168,8 +172,9 @@ def history_table(basis: Basis) -> ResultTable:
     return result(
         "price_history", "Unit prices over twelve months", "What did we pay a unit, and what does the price list say?",
         rows[:300],
-        ("provider", "ServiceName", "sku", "PricingUnit", "list_price", "contracted_price", "first_month",
-         "first_price", "moved_pct", "changes", "offered_price", "above_offer_pct", "EffectiveCost", "BillingCurrency"),
+        ("described", "provider", "ServiceName", "sku", "PricingUnit", "list_price", "contracted_price", "first_month",
+         "first_price", "moved_pct", "changes", "offered_price", "lowest_offer", "above_offer_pct", "EffectiveCost",
+         "BillingCurrency"),
         units={"moved_pct": "%", "above_offer_pct": "%", "EffectiveCost": basis.currency}, labels=_PRICE_LABELS,
         answer=_moved_words(rows),
         empty_because=f"No charge of {month_name(basis.start)} carries a SKU and a priced quantity.",
@@ -183,4 +188,4 @@ def _moved_words(rows: list[Row]) -> str:
         return f"None of {count(len(rows), 'unit price')} moved since it is known."
     most = max(moved, key=lambda row: abs(row["moved_pct"]))
     said = f"{len(moved)} of {count(len(rows), 'unit price')} moved"
-    return f"{said}; {most['sku']} most, by {signed_percent(most['moved_pct'])}."
+    return f"{said}; {most['described'] or most['sku']} most, by {signed_percent(most['moved_pct'])}."

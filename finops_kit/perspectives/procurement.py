@@ -102,7 +102,9 @@ def _next_steps(basis: Basis, soon: list[Row], listed: list[Row], rising: list[R
         steps.append(NextStep(f"Ask why bills show less than the agreed discount: {listed_words(said)}.", "negotiated"))
     if rising:
         first = rising[0]
-        steps.append(NextStep(f"Ask {first['provider']} why {first['sku']} rose by {first['drift_pct']:.1f} %.",
+        named, since = first["described"] or first["sku"], first.get("since")
+        since_when = f" from {day_name(since)} on" if since else ""
+        steps.append(NextStep(f"Ask {first['provider']} why {named} costs {first['drift_pct']:.1f} % more{since_when}.",
                               "catalogue_changes"))  # fmt: skip
     if above := above_list_rows(basis, DRIFT_PCT):
         first = above[0]

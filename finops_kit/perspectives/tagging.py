@@ -36,17 +36,18 @@ def readiness_table(basis: Basis, by: str = "SubAccountId") -> ResultTable:
     """The share of each account's (or team's) cost that carries each required tag itself, and all of them."""
     label = {"SubAccountId": "Account", "team": "Team"}.get(by, by)
     lens = basis.now.mutate(**{by: basis.now[by].fill_null("no account" if by == "SubAccountId" else "unallocated")})
-    scores = tag_readiness(lens, ["provider", by], required=basis.required_tags)
-    rows = basis.rows(scores.order_by(["complete_pct", "readiness_pct", scores.EffectiveCost.desc(), "provider", by]))
+    keys = [by] if by == "team" else [by, "provider"]  # an account is one provider's, a team buys from several
+    scores = tag_readiness(lens, keys, required=basis.required_tags)
+    rows = basis.rows(scores.order_by(["complete_pct", "readiness_pct", scores.EffectiveCost.desc(), *keys]))
     columns = [f"{name}_pct" for name in basis.required_tags]
     shares = ("complete_pct", "complete_rows_pct", *columns)
     return result(
         f"readiness_by_{'account' if by == 'SubAccountId' else by}", f"Required tags by {label.lower()}",
-        "How much of its cost carries the required tags?", rows, (by, "provider", "EffectiveCost", *shares),
+        "How much of its cost carries the required tags?", rows, (*keys, "EffectiveCost", *shares),
         units={"EffectiveCost": basis.currency, **dict.fromkeys(shares, "%")},
         labels={**LABELS, by: label, "complete_pct": "All, of cost", "complete_rows_pct": "All, of charges",
                 **{f"{name}_pct": LABELS.get(name, name) for name in basis.required_tags}},
-        empty_because=no_charges(basis), measure="effective_cost", trace_by=(by, "provider"),
+        empty_because=no_charges(basis), measure="effective_cost", trace_by=keys,
         answer=_incomplete_words(rows, label),
     )  # fmt: skip
 

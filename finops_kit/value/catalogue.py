@@ -56,6 +56,41 @@ def catalogue_changes(prices: Table, month: str, floor_pct: float = 0.5) -> Tabl
     return rows.filter(rows.change.notnull()).drop("first_month", "list_pct", "rent")
 
 
+def with_day(changes: Table, days: Table, month: str, floor_pct: float = 0.5) -> Table:
+    """On which day of the month a SKU came or its price moved; without those whose price moved in the month before.
+
+    A price that moves on the 16th makes two months' means differ from the months before them. It is one change, of the
+    day on which it came: what costs all month what it cost on the last day before is no change of this month.
+
+    Parameters
+    ----------
+    changes : see :func:`catalogue_changes`
+    days : see :func:`finops_kit.value.prices.day_prices`, of the month and the one before
+    floor_pct : as there
+
+    Returns
+    -------
+    as given, with ``since``: the first day of the month that is billed, or is billed at a price other than the last day
+    before the month; null where that day is not known
+    """
+    first = ibis.date(month)
+    before = days.filter(days.day < first)
+    before = before.group_by(list(PRICE_ITEM)).agg(closing=before.contracted_price.argmax(before.day))
+    this = days.filter(days.day >= first).left_join(before, list(PRICE_ITEM))
+    this = this.select(*PRICE_ITEM, "day", "contracted_price", "closing")
+    other = (100 * (this.contracted_price - this.closing).abs() >= floor_pct * this.closing.abs()).fill_null(False)
+    found = this.group_by(list(PRICE_ITEM)).agg(
+        billed_on=this.day.min(), moved_on=this.day.min(where=other), closing=this.closing.max()
+    )
+    rows = changes.left_join(found, list(PRICE_ITEM))
+    rows = rows.select(*changes.columns, "billed_on", "moved_on", "closing")
+    priced = rows.change == "negotiated price"
+    rows = rows.filter(~(priced & rows.closing.notnull() & rows.moved_on.isnull()))
+    came = rows.change.isin(["new", "returned"])
+    since = ibis.ifelse(came, rows.billed_on, ibis.ifelse(rows.change == "negotiated price", rows.moved_on, None))
+    return rows.mutate(since=since).drop("billed_on", "moved_on", "closing")
+
+
 def with_drift_in(changes: Table, rates: Table, month: str, currency: str) -> Table:
     """What changed prices cost in the month, in one currency: only then can it be added up.
 
@@ -88,22 +123,25 @@ def in_force(price_list: Table, day: str) -> Table:
     Returns
     -------
     one row per provider, sku, unit and currency: ``service``, ``list_price``, ``contracted_price``, ``unit_price`` (the
-    contracted one where there is one; currency a unit), ``valid_from``. Where several hold the one that began last
-    stands.
+    contracted one where there is one; currency a unit), ``valid_from``, ``lowest_price``. Where several hold the one
+    that began last stands. Where a list has several prices of one SKU from the same day on, they are tiers: the highest
+    stands, because nobody may be billed more than that, and ``lowest_price`` is the lowest.
     """
     on = ibis.date(day)
     rows = price_list.filter(
         (price_list.valid_from.isnull() | (price_list.valid_from <= on))
         & (price_list.valid_to.isnull() | (price_list.valid_to > on))
     )
-    place = ibis.row_number().over(
-        group_by=["provider_name", "sku", "unit", "currency"],
-        order_by=[ibis.desc(rows.valid_from.fill_null(ibis.date("0001-01-01"))), ibis.desc("batch_id"), "source_row"],
-    )
-    rows = rows.mutate(place=place)
+    began = rows.valid_from.fill_null(ibis.date("0001-01-01"))
+    rows = rows.mutate(began=began, unit_price=ibis.coalesce(rows.contracted_price, rows.list_price))
+    item = ["provider_name", "sku", "unit", "currency"]
+    tier = ibis.window(group_by=[*item, "began", "batch_id"])
+    rows = rows.mutate(lowest_price=rows.unit_price.min().over(tier))
+    order = [ibis.desc(rows.began), ibis.desc("batch_id"), ibis.desc(rows.unit_price), "source_row"]
+    rows = rows.mutate(place=ibis.row_number().over(group_by=item, order_by=order))
     return rows.filter(rows.place == 0).select(
-        "sku", "unit", "currency", "list_price", "contracted_price", "valid_from", provider="provider_name",
-        service="service_name", unit_price=ibis.coalesce(rows.contracted_price, rows.list_price),
+        "sku", "unit", "currency", "list_price", "contracted_price", "valid_from", "unit_price", "lowest_price",
+        provider="provider_name", service="service_name",
     )  # fmt: skip
 
 
@@ -150,8 +188,8 @@ def price_history(
     -------
     one row per price item billed in the month: ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit),
     ``first_price`` and ``first_month`` of the time looked at, ``changes`` (months in which the contracted price moved),
-    ``moved_pct`` since ``first_month``, ``offered_price`` (null without a price list), ``above_offer_pct``,
-    ``quantity``, ``EffectiveCost``
+    ``moved_pct`` since ``first_month``, ``offered_price`` (null without a price list; of several tiers the highest) and
+    ``lowest_offer`` (null where there is one price only), ``above_offer_pct``, ``quantity``, ``EffectiveCost``
     """
     since = ibis.date(month) - ibis.interval(months=months - 1)
     rows = prices.filter((prices.month <= ibis.date(month)) & (prices.month >= since))
@@ -197,4 +235,5 @@ def _offers_by_unit(offers: Table, conversions: Table | None) -> Table:
     return said.filter(said.place == 0).select(
         offer_provider="provider", offer_sku="sku", offer_unit="shown_unit", offer_currency="currency",
         offered_price=said.unit_price.cast("float64") / said.per_shown,
+        lowest_offer=(said.lowest_price.nullif(said.unit_price)).cast("float64") / said.per_shown,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import Table, Value
+from ibis.expr.types import BooleanValue, Table, Value
 
 from finops_kit.value.allocation import ratio
 from finops_kit.value.units import times_factor
@@ -12,14 +12,21 @@ from finops_kit.value.units import times_factor
 PRICE_ITEM = ("provider", "ServiceName", "sku", "PricingUnit", "BillingCurrency")
 
 
+def _taken_back(lens: Table) -> BooleanValue:
+    """Whether a line takes something back, as AWS' SavingsPlanNegation does: its quantity is on the covered line."""
+    return (lens.native_BilledCost < 0).fill_null(False)
+
+
 def unit_sums(lens: Table) -> Table:
     """What was bought of each SKU by month, in the unit and currency billed in: no exchange rate in between.
+
+    Lines that take a cost back are no purchase: they repeat the quantity of what they take back, at no price.
 
     Returns
     -------
     one row per provider, ServiceName, ``sku`` (SkuPriceId, else SkuId), PricingUnit, BillingCurrency and month:
     ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``contracted_quantity`` and ``listed_quantity`` (of the
-    charges that say such a cost), ``EffectiveCost`` (lens's currency)
+    charges that say such a cost), ``described`` (what the bills call it), ``EffectiveCost`` (lens's currency)
     """
     usage = lens.filter(
         (lens.ChargeCategory == "Usage")
@@ -27,6 +34,7 @@ def unit_sums(lens: Table) -> Table:
         & lens.SkuId.fill_null(lens.SkuPriceId).notnull()
         & (lens.PricingQuantity > 0)
         & lens.CommitmentDiscountId.isnull()
+        & ~_taken_back(lens)
     )
     usage = usage.mutate(sku=ibis.coalesce(usage.SkuPriceId, usage.SkuId))
     return usage.group_by([*PRICE_ITEM, "month"]).agg(
@@ -35,6 +43,7 @@ def unit_sums(lens: Table) -> Table:
         listed=usage.native_ListCost.sum(),
         contracted_quantity=usage.PricingQuantity.sum(where=usage.native_ContractedCost.notnull()),
         listed_quantity=usage.PricingQuantity.sum(where=usage.native_ListCost.notnull()),
+        described=usage.ChargeDescription.max(),
         EffectiveCost=usage.EffectiveCost.sum().fill_null(0),
     )
 
@@ -52,7 +61,8 @@ def unit_prices(sums: Table, conversions: Table | None = None) -> Table:
     Returns
     -------
     one row per provider, ServiceName, ``sku``, PricingUnit, BillingCurrency and month: ``quantity`` (PricingUnit),
-    ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit), ``EffectiveCost`` (lens's currency)
+    ``contracted_price``, ``list_price`` (floats, BillingCurrency a unit), ``described``, ``EffectiveCost`` (lens's
+    currency)
     """
     if conversions is not None:
         sums = _in_one_unit(sums, conversions)
@@ -87,8 +97,21 @@ def _in_one_unit(sums: Table, conversions: Table) -> Table:
     rows = rows.mutate(PricingUnit=rows.shown, **{name: shown(rows[name]) for name in quantities})
     return rows.group_by([*PRICE_ITEM, "month"]).agg(
         contracted=rows.contracted.sum(), listed=rows.listed.sum(), EffectiveCost=rows.EffectiveCost.sum().fill_null(0),
+        described=rows.described.max(),
         **{name: rows[name].sum() for name in quantities},
     )  # fmt: skip
+
+
+def day_prices(lens: Table, conversions: Table | None = None) -> Table:
+    """Contracted price of a unit by SKU and day, so that a change in the middle of a month has its day.
+
+    Returns
+    -------
+    one row per price item and ``day`` that says a price: ``contracted_price`` (float, BillingCurrency a unit)
+    """
+    days = unit_prices(unit_sums(lens.mutate(month=lens.charge_date)), conversions)
+    days = days.filter(days.contracted_price.notnull())
+    return days.select(*PRICE_ITEM, "contracted_price", day="month")
 
 
 def negotiated(lens: Table) -> Table:
@@ -121,7 +144,10 @@ def usage_peaks(lens: Table, conversions: Table) -> Table:
     unknown): ``ConsumedUnit`` (of these the one that most is spent in), ``mean_daily``, ``p95_daily``, ``peak_daily``
     (ConsumedUnit a day, floats), ``billed_in`` (all units of the bills), ``EffectiveCost``
     """
-    rows = lens.filter((lens.ChargeCategory == "Usage") & lens.ConsumedQuantity.notnull() & lens.ConsumedUnit.notnull())
+    rows = lens.filter(
+        (lens.ChargeCategory == "Usage") & lens.ConsumedQuantity.notnull() & lens.ConsumedUnit.notnull()
+        & ~_taken_back(lens)
+    )  # fmt: skip
     offering = ["provider", "ServiceName"]
     billed = rows.group_by([*offering, "ConsumedUnit", "charge_date"]).agg(
         volume=rows.ConsumedQuantity.sum().cast("float64"), EffectiveCost=rows.EffectiveCost.sum().fill_null(0)

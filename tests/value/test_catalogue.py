@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_drift_in
+from finops_kit.value.catalogue import catalogue_changes, in_force, price_history, with_day, with_drift_in
 from finops_kit.value.lens import monthly_rates
-from finops_kit.value.prices import unit_prices, unit_sums
+from finops_kit.value.prices import day_prices, unit_prices, unit_sums, usage_peaks
 from finops_kit.value.units import unit_conversions
 
 
@@ -51,6 +51,49 @@ def test_a_charge_without_a_list_price_makes_nobody_elses_cheaper(db, lens_of):
             for row in db.to_pyarrow(prices.order_by("month")).to_pylist()]  # fmt: skip
     assert told == [(10, 2, 4), (30, 2, 4)]
     assert db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).num_rows == 0
+
+
+def test_a_price_that_moves_within_a_month_is_one_change_of_its_day(db, lens_of):
+    """2 an hour until 14 February, 3 from the 15th on; March at 3 throughout. Another SKU comes on 20 March."""
+
+    def day(month, number, sku, price):
+        return {**_row(month, sku, price, price), "day": date(2025, month, number), "ChargeDescription": f"{sku} hours"}
+
+    lens = lens_of([day(1, 9, "m", 2), *(day(2, n, "m", 2 if n < 15 else 3) for n in range(1, 29)),
+                    day(3, 1, "m", 3), day(3, 9, "m", 3), day(3, 20, "n", 1)])  # fmt: skip
+    prices = unit_prices(unit_sums(lens))
+
+    def told(month):
+        changes = with_day(catalogue_changes(prices, month), day_prices(lens), month)
+        return [(row["sku"], row["change"], str(row["since"])[:10], row["described"])
+                for row in db.to_pyarrow(changes).to_pylist()]  # fmt: skip
+
+    assert db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).num_rows == 2
+    assert told("2025-02-01") == [("m", "negotiated price", "2025-02-15", "m hours")]
+    assert told("2025-03-01") == [("n", "new", "2025-03-20", "n hours")]
+
+
+def test_what_takes_a_covered_cost_back_is_no_purchase_at_nothing(db, lens_of):
+    """10 hours at 2 beside a savings plan that takes 30 covered hours back: 2 an hour, and 40 hours used."""
+    used = {"ConsumedUnit": "Hrs", "PricingUnit": "Hrs", "ListCost": 0}
+    taken_back = {**_row(3, "s", 0, 0, 30), "cost": -60, **used, "ConsumedQuantity": 30}
+    covered = {**_row(3, "s", 2, 2, 30), **used, "ConsumedQuantity": 30, "CommitmentDiscountId": "sp"}
+    lens = lens_of([{**_row(3, "s", 2, 2), **used, "ConsumedQuantity": 10}, covered, taken_back])
+    (row,) = db.to_pyarrow(unit_prices(unit_sums(lens))).to_pylist()
+    assert (row["quantity"], row["contracted_price"]) == (10, 2)
+    (peak,) = db.to_pyarrow(usage_peaks(lens, unit_conversions([("AWS", "Hrs")]))).to_pylist()
+    assert peak["peak_daily"] == 40
+
+
+def test_of_tiers_the_highest_price_is_what_nobody_may_be_billed_above(db, table, prices):
+    """A list with 2.5, 3 and 2.8 an hour: 3 billed is within it, and its lowest is told."""
+    offers = table("price_list", [
+        {"provider_name": "AWS", "sku": "dearer", "unit": "Hour", "currency": "EUR", "contracted_price": price,
+         "batch_id": "b", "source_row": place} for place, price in enumerate(("2.5", "3", "2.8"))
+    ])  # fmt: skip
+    history = price_history(prices, in_force(offers, "2025-03-01"), "2025-03-01")
+    (row,) = [one for one in db.to_pyarrow(history).to_pylist() if one["sku"] == "dearer"]
+    assert (row["offered_price"], row["lowest_offer"], row["above_offer_pct"]) == (3, 2.5, 0)
 
 
 def test_nothing_is_new_in_the_first_month(db, prices):
