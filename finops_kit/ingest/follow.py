@@ -16,7 +16,7 @@ from pathlib import Path
 from finops_kit.errors import SourceRefused, StoreBusy, UsageError
 from finops_kit.ingest.locations import Located, choose_by_manifests, group_reports
 from finops_kit.ingest.pipeline import ingest_paths
-from finops_kit.ingest.report import WAITING, FileReport
+from finops_kit.ingest.report import STORED, WAITING, FileReport
 from finops_kit.settings import Workspace
 from finops_kit.sources.files import expand_path
 
@@ -119,7 +119,7 @@ def follow(
             def once(one: FileReport, watch: Watch = watch, reported: set[str] = reported) -> None:
                 path = one.path.split("!")[0]
                 reported.add(path)
-                if not watch.finished(Path(path)):
+                if one.status == STORED or not watch.finished(Path(path)):
                     tell(one)
 
             try:

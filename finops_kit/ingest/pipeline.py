@@ -181,6 +181,8 @@ def _ingest_group(
             one.reason = f"{file.name} could not be stored ({why}). The store is as it was."
         finally:
             file.drop()
+        if one.status == REFUSED and parts.delivery.held:
+            one.reason += " The parts of its report that came before wait."
         parts.delivery.broken = parts.delivery.broken or one.status == REFUSED
         one.walked = file.walked and brought and not file.listed
         yield one
