@@ -126,13 +126,18 @@ def take_delivery(came: list[Amounts], waiting: Amounts, mode: str, said: Amount
     ...     take_delivery(came, waiting, mode, {"EUR": Decimal(amount)})
     >>> came
     [{'EUR': Decimal('5')}, {'EUR': Decimal('6')}]
+    >>> for mode, amount in [("append-part", 1), ("append-whole", 2)]:  # the last one grows
+    ...     take_delivery(came, waiting, mode, {"EUR": Decimal(amount)})
+    >>> came[-1]
+    {'EUR': Decimal('9')}
     """
     if mode.endswith("-late") or mode == "replace-part":
         waiting.clear()
     if mode.endswith("-late"):
         return
     in_parts = mode.endswith(("-part", "-whole"))
-    before = waiting if in_parts else came[-1] if mode == "append" and came else {}
+    grows = came and (mode == "append" or (mode == "append-part" and not waiting))
+    before = came[-1] if grows else waiting if in_parts else {}
     total = {name: before.get(name, Decimal(0)) + said.get(name, Decimal(0)) for name in {**before, **said}}
     if in_parts:
         waiting.clear()

@@ -86,10 +86,16 @@ def as_delivered(deliveries: Table) -> Table:
     -------
     as given, with ``superseded_on``: the day of the next delivery that replaces it; null for what is current
     """
-    later = ibis.window(
-        group_by=["source_system", "billing_account_id", "period_start"], order_by="entry", following=(1, None)
-    )
-    deliveries = deliveries.filter(~deliveries["mode"].endswith("-late"))  # those were never current
+    keys = ["source_system", "billing_account_id", "period_start"]
+    begins = deliveries["mode"].isin(["replace", "replace-part"])
+    upto = ibis.window(group_by=keys, order_by="entry", preceding=None, following=0)
+    deliveries = deliveries.mutate(begun=ibis.ifelse(begins, deliveries.entry, ibis.null("int64")).max().over(upto))
+    whole = ibis.ifelse(deliveries["mode"] == "append-whole", deliveries.entry, ibis.null("int64")).max()
+    deliveries = deliveries.mutate(whole=whole.over(ibis.window(group_by=[*keys, "begun"])))
+    # what came late, and the parts of a report that is not whole, were never current and superseded nothing
+    waits = deliveries["mode"].endswith("-part") & ~(deliveries.whole > deliveries.entry).fill_null(False)
+    deliveries = deliveries.filter(~deliveries["mode"].endswith("-late") & ~waits).drop("begun", "whole")
+    later = ibis.window(group_by=keys, order_by="entry", following=(1, None))
     begins = deliveries["mode"].isin(["replace", "replace-part"])
     replacing = ibis.ifelse(begins, deliveries.known_on, ibis.null("date"))
     return deliveries.mutate(superseded_on=replacing.min().over(later))
