@@ -28,6 +28,7 @@ from finops_kit.normalize.plan import Plan
 from finops_kit.normalize.reference import plan_inventory, plan_reference
 from finops_kit.normalize.rvtools import is_rvtools
 from finops_kit.normalize.tag_rules import is_tag_rules
+from finops_kit.sources.alibaba import is_answer, refuse_answer
 from finops_kit.sources.allocations import read_allocation_layout
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, NUMBERS, data_set, find_columns
 from finops_kit.sources.commas import has_decimal_commas
@@ -41,6 +42,9 @@ from finops_kit.sources.nested import flat_columns
 from finops_kit.sources.parquet import read_columns
 from finops_kit.sources.workbook import open_workbook
 from finops_kit.store import Writer
+
+#: a text from this size on, in bytes, is read once and not twice where its content cannot have been stored before
+LARGE = 16 << 20
 
 
 @dataclass
@@ -88,9 +92,13 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
 @contextmanager
 def open_source(
     connection: duckdb.DuckDBPyConnection, path: Path, format: str | None, name: str | None = None,
-    hashed: Digest | None = None,
+    hashed: Digest | None = None, later: bool = False,
 ) -> Iterator[Opened]:  # fmt: skip
     """Look at a file, name its format, hash it unless it was ``hashed`` before.
+
+    Parameters
+    ----------
+    later : a large text may be hashed as it is read; its scan does not know the hash before
 
     Raises
     ------
@@ -114,6 +122,8 @@ def open_source(
         scan.layout, known = bill
     elif source.kind == "json" and (observer := _observer(forced, source)):
         known = observer
+    elif source.kind == "json" and is_answer(source.head):
+        raise refuse_answer(source.name)
     elif source.kind == "json":
         if (forced is not None and forced.name != "kubernetes") or (forced is None and not is_kubernetes(source)):
             expected = forced.title if forced else "a Kubernetes dump"
@@ -123,7 +133,8 @@ def open_source(
         raise SourceRefused(f"{source.name} is text; {forced.title} is expected.")
     else:
         scan.layout, known = _layout(forced, source)
-    scan.expected_digest = source.digest(hashed)
+    if not (later and hashed is None and scan.layout is not None and source.size >= LARGE and source.kind == "text"):
+        scan.expected_digest = source.digest(hashed)
     remark = ""
     if known.name in (ACTUAL, AMORTIZED):
         scan.layout = scan.layout and _with_commas(scan.layout, source)
@@ -144,7 +155,7 @@ def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Forma
     wanted = forced.name if forced is not None else None
     if wanted in (None, "opencost") and (layout := read_allocation_layout(source)) is not None:
         return layout, FORMATS["opencost"]
-    if (wanted not in (None, "gcp-billing") and not str(wanted).startswith("focus-")) or (
+    if (wanted not in (None, "gcp-billing", "alibaba-bill") and not str(wanted).startswith("focus-")) or (
         layout := read_layout(source)
     ) is None:
         return None
@@ -153,7 +164,8 @@ def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Forma
         return layout, forced
     found = recognise_header(layout.header)
     tags_apart = any(name.lower().startswith("tags.") for name in layout.header)
-    return (layout, found) if found is not None and found.family in ("gcp", "focus") and not tags_apart else None
+    plain = found is not None and found.family in ("gcp", "focus", "alibaba") and not tags_apart
+    return (layout, found) if found is not None and plain else None
 
 
 def _observer(forced: Format | None, source: SourceFile) -> Format | None:

@@ -128,7 +128,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         ("alibaba-bill",),
         "Alibaba Cloud instance and billing item bills",
         "Alibaba Cloud: Detailed file format, DescribeInstanceBill, Fields in upgraded bills. Headers in English or Chinese, "
-        "with groups (`账单信息/账单月份`) or without. Its FOCUS export comes in as FOCUS",
+        "with groups (`账单信息/账单月份`) or without; as text, Parquet or JSON. Its FOCUS export comes in as FOCUS",
         (
             ("BilledCost, EffectiveCost", "PretaxAmount: after discounts and coupons, before tax; 应付金额, where it stands "
              "alone, has the tax in it"),

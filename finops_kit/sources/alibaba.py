@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from finops_kit.errors import SourceRefused
+
 #: column -> its names, without case, blanks and punctuation, the preferred one first. The new version names two
 #: amounts: the one before tax is what the old version's is.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -104,3 +106,24 @@ def missing_columns(header: Sequence[str]) -> list[str] | None:
 def shown_name(need: str) -> str:
     """A needed column by its English and its Chinese name."""
     return f"{need} or {next(name for name in NAMES[need] if not name.isascii())}"
+
+
+def is_answer(head: bytes) -> bool:
+    """Whether a JSON text begins like an answer of the API, which says the month once for all its items.
+
+    Example
+    -------
+    >>> is_answer(b'{"Data": {"BillingCycle": "2026-09", "Items": {"Item": [{"PretaxAmount": 1.5}]}}}')
+    True
+    """
+    return all(f'"{name}"'.encode() in head for name in ("Data", "Items", "BillingCycle", "PretaxAmount"))
+
+
+def refuse_answer(name: str) -> SourceRefused:
+    """What to do with an answer: one file of all its pages, else each would replace the one before."""
+    return SourceRefused(
+        f"{name} is an answer of Alibaba Cloud's API, whose items do not say their month. Put the items of all pages "
+        "of the month into one file: jq -c '.Data as $d | ($d.Items.Item? // $d.Items)[] | "
+        "{BillingCycle: $d.BillingCycle, AccountID: $d.AccountID, AccountName: $d.AccountName} + .' "
+        "PAGE*.json > bill.jsonl"
+    )

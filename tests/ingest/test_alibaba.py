@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
@@ -167,3 +168,13 @@ def test_a_bill_as_partners_of_the_international_site_get_it(store, write):
         ("Usage", None, D(4), D(8), D(10), "0185", "0186", "house", "web", datetime(2026, 9, 3, tzinfo=UTC)),
         ("Purchase", "Correction", D(-4), D(-4), D(-5), "0185", "0186", "house", "web",
          datetime(2026, 9, 3, tzinfo=UTC))]  # fmt: skip
+
+
+def test_items_of_its_api_come_in_with_their_month_and_whole_answers_say_how(store, write):
+    items = [{key: value for key, value in ROW.items() if key != "BillingCycle"}]
+    answer = json.dumps({"Data": {"BillingCycle": "2026-09", "Items": {"Item": items}}})
+    (refused,) = ingest_paths(store, [write("page.json", answer)]).files
+    assert refused.status == "refused" and "jq -c" in refused.reason and "BillingCycle" in refused.reason
+    line = json.dumps({**items[0], "BillingCycle": "2026-09", "PretaxAmount": -0.0000001})
+    found = ingest_paths(store, [write("bill.jsonl", f"{line}\n{json.dumps(ROW)}\n")]).files[0]
+    assert (found.format, found.control_totals) == ("alibaba-bill", {"USD": D("0.0899999")}), found.reason
