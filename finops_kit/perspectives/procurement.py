@@ -250,9 +250,11 @@ def _gap_words(rows: list[Row]) -> str:
         return "No contract says an agreed discount to hold the bills against."
     open_ = [row["provider"] for row in rows if row["agreed_pct"] is None]
     if not below:
+        give = "gives" if len(known) == 1 else "give"
         but = f"; what {listed_words(open_)} should give is not known" if open_ else ""
-        return f"{listed_words([row['provider'] for row in known])} give what was agreed{but}."
-    return f"{listed_words([row['provider'] for row in below])} give less than the agreed discount."
+        return f"{listed_words([row['provider'] for row in known])} {give} what was agreed{but}."
+    give = "gives" if len(below) == 1 else "give"
+    return f"{listed_words([row['provider'] for row in below])} {give} less than the agreed discount."
 
 
 def _say_agreed(row: Row) -> None:

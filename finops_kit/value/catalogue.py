@@ -71,7 +71,8 @@ def with_day(changes: Table, days: Table, month: str, floor_pct: float = 0.5) ->
     Returns
     -------
     as given, with ``since``: the first day of the month that is billed, or is billed at a price other than the last day
-    before the month; null where that day is not known
+    before the month; null where that day is not known. Of a price that moved within the month ``contracted_price`` and
+    ``drift_pct`` are those of its last day, for the month's mean is a price that nobody was billed.
     """
     first = ibis.date(month)
     before = days.filter(days.day < first)
@@ -80,15 +81,22 @@ def with_day(changes: Table, days: Table, month: str, floor_pct: float = 0.5) ->
     this = this.select(*PRICE_ITEM, "day", "contracted_price", "closing")
     other = (100 * (this.contracted_price - this.closing).abs() >= floor_pct * this.closing.abs()).fill_null(False)
     found = this.group_by(list(PRICE_ITEM)).agg(
-        billed_on=this.day.min(), moved_on=this.day.min(where=other), closing=this.closing.max()
-    )
+        billed_on=this.day.min(), moved_on=this.day.min(where=other), closing=this.closing.max(),
+        last_price=this.contracted_price.argmax(this.day),
+    )  # fmt: skip
     rows = changes.left_join(found, list(PRICE_ITEM))
-    rows = rows.select(*changes.columns, "billed_on", "moved_on", "closing")
+    rows = rows.select(*changes.columns, "billed_on", "moved_on", "closing", "last_price")
     priced = rows.change == "negotiated price"
     rows = rows.filter(~(priced & rows.closing.notnull() & rows.moved_on.isnull()))
     came = rows.change.isin(["new", "returned"])
-    since = ibis.ifelse(came, rows.billed_on, ibis.ifelse(rows.change == "negotiated price", rows.moved_on, None))
-    return rows.mutate(since=since).drop("billed_on", "moved_on", "closing")
+    since = ibis.ifelse(came, rows.billed_on, ibis.ifelse(priced, rows.moved_on, None))
+    within = (priced & (rows.moved_on > rows.billed_on)).fill_null(False)
+    drift = 100 * (rows.last_price - rows.contracted_before) / rows.contracted_before.nullif(0)
+    return rows.mutate(
+        since=since,
+        contracted_price=ibis.ifelse(within, rows.last_price, rows.contracted_price),
+        drift_pct=ibis.ifelse(within, drift, rows.drift_pct),
+    ).drop("billed_on", "moved_on", "closing", "last_price")
 
 
 def with_drift_in(changes: Table, rates: Table, month: str, currency: str) -> Table:

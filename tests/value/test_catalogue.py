@@ -65,12 +65,13 @@ def test_a_price_that_moves_within_a_month_is_one_change_of_its_day(db, lens_of)
 
     def told(month):
         changes = with_day(catalogue_changes(prices, month), day_prices(lens), month)
-        return [(row["sku"], row["change"], str(row["since"])[:10], row["described"])
-                for row in db.to_pyarrow(changes).to_pylist()]  # fmt: skip
+        rows = db.to_pyarrow(changes).to_pylist()
+        return [(row["sku"], row["change"], str(row["since"])[:10], row["described"], row["drift_pct"],
+                 row["drift_cost"]) for row in rows]  # fmt: skip
 
     assert db.to_pyarrow(catalogue_changes(prices, "2025-03-01")).num_rows == 2
-    assert told("2025-02-01") == [("m", "negotiated price", "2025-02-15", "m hours")]
-    assert told("2025-03-01") == [("n", "new", "2025-03-20", "n hours")]
+    assert told("2025-02-01") == [("m", "negotiated price", "2025-02-15", "m hours", 50, 140)]
+    assert told("2025-03-01") == [("n", "new", "2025-03-20", "n hours", None, None)]
 
 
 def test_what_takes_a_covered_cost_back_is_no_purchase_at_nothing(db, lens_of):
