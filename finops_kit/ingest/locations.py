@@ -165,13 +165,29 @@ def _with_archives(located: Sequence[Located], folder: Path) -> Iterator[Located
 
 
 def _unpack(path: Path, name: str, kind: str, folder: Path) -> list[Located]:
+    """The files of an archive; a manifest in it decides as it does in a folder."""
     stem = path.name.split(".")[0] or "archive"
-    return [Located(*one, walked=True) for one in unpack(path, name, kind, folder / stem)]
+    inside, named = f"{name}!/", f"{name}!"  # a folder while manifests are looked for
+    found = [Located(one, said.replace(named, inside, 1)) for one, said in unpack(path, name, kind, folder / stem)]
+    chosen = choose_by_manifests([replace(one, walked=True) for one in found])
+    return [
+        replace(one, **{part: getattr(one, part).replace(inside, named) for part in ("name", "report", "refusal")})
+        for one in chosen
+    ]
 
 
 def _parts(manifest: str, files: Sequence[Located], listed: Sequence[str]) -> list[Located]:
     names = tuple(listed)
     return [replace(one, report=manifest, part=number, listed=names) for number, one in enumerate(files, start=1)]
+
+
+def _known(manifest: Path, listed: Sequence[str]) -> tuple[str, ...]:
+    """The files that a manifest lists: where they lie, as far as they have come."""
+    names = list(listed)
+    for number, key in enumerate(listed):
+        with suppress(NotWhole):
+            (names[number],) = match_listed(manifest.as_posix(), [key], lambda name: Path(name).is_file())
+    return tuple(names)
 
 
 class _Beside:
@@ -190,7 +206,7 @@ class _Beside:
                 except NotWhole:
                     continue
                 if Path(found) == one.path:
-                    return replace(one, report=str(manifest), part=number, listed=listed)
+                    return replace(one, report=str(manifest), part=number, listed=_known(manifest, listed))
         return one
 
     def _manifests(self, folder: Path) -> list[tuple[Path, tuple[str, ...]]]:

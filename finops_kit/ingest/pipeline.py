@@ -126,7 +126,8 @@ def _passes(group: list[Located], together: bool, done: dict[int, FileReport]) -
 
     A part that was found unchanged is looked at once more when one after it was stored, which may need it.
     """
-    whole = len(group) >= len(group[0].listed) if group[0].listed else together
+    packed = "!" in group[0].name  # what comes in one archive comes together
+    whole = len(group) >= len(group[0].listed) if group[0].listed else together or packed
     if whole or len(group) == 1:
         yield group
         return

@@ -56,6 +56,8 @@ def _explain(key: Key, told: Told) -> DeliveryStatus:
     current = told.current.came if told.current else []
     late = [one for chain in told.chains if chain.late and not chain.counts for one in chain.came]
     late += [one for one in told.replays if one["mode"].endswith("-late")]
+    counts = {one["source_hash"] for one in current}  # taken in once more, so that it counts
+    late = [one for one in late if one["source_hash"] not in counts]
     waiting = [one for one in _held_back(told) if one not in late]
     older = [one for chain in told.chains for one in chain.came if one not in [*current, *late, *waiting]]
     brought = _brought(told)
@@ -94,6 +96,8 @@ def _sentences(dataset: str, current: list[Row], brought: list[Row], older: list
         last = f"{files[-1]['recorded_at']:%Y-%m-%d %H:%M}"
         if any(one["mode"].endswith(("-part", "-whole")) for one in current):
             out.append(f"Current are the {len(files)} parts of one report, whole since {last}.")
+        elif len(files) > 1 and len({one["report"] for one in files}) == 1 and files[0]["report"]:
+            out.append(f"Current are the {len(files)} parts of one report that have come, the last of {last}.")
         elif len(files) > 1:
             out.append(f"Current are {len(files)} files that add to each other, the last of {last}.")
         elif older:

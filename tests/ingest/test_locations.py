@@ -82,6 +82,17 @@ HOSTILE = {
 }  # fmt: skip
 
 
+def test_a_manifest_in_an_archive_says_which_of_its_files_are_the_bill(store, write):
+    manifest = '{"reportKeys": ["bucket/cur/run-2/cur-00001.csv"]}'
+    place = "20260901-20261001"
+    packed = _tar((f"{place}/cur-Manifest.json", manifest), (f"{place}/run-2/cur-00001.csv", ONE),
+                  (f"{place}/run-3/cur-00001.csv", focus_text({"BilledCost": "99"})))  # fmt: skip
+    for name in ("cur.tar.gz", "again.tar.gz"):
+        (one,) = ingest_paths(store, [write(name, packed)]).files
+        assert one.path.endswith(f"{name}!{place}/run-2/cur-00001.csv") and one.status in ("stored", "unchanged")
+    assert ask(store, 'SELECT sum("BilledCost") FROM charge_history') == [(Decimal("1.5"),)]
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_archive_is_refused_whole(store, write, tmp_path, case):
     content, expected = HOSTILE[case]
