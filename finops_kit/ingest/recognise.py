@@ -163,9 +163,7 @@ def _json_bill(forced: Format | None, source: SourceFile) -> tuple[Layout, Forma
         check_header(forced, layout.header, source.name)
         return layout, forced
     found = recognise_header(layout.header)
-    tags_apart = any(name.lower().startswith("tags.") for name in layout.header)
-    plain = found is not None and found.family in ("gcp", "focus", "alibaba") and not tags_apart
-    return (layout, found) if found is not None and plain else None
+    return (layout, found) if found is not None and found.family in ("gcp", "focus", "alibaba") else None
 
 
 def _observer(forced: Format | None, source: SourceFile) -> Format | None:

@@ -1,8 +1,8 @@
 """Rows as JSON, one object a line or all in one array, as text columns: the way BigQuery exports a table.
 
-Nested objects become columns named with points (``service.id``), lists stay JSON. Every number keeps the digits it
-is written with. The columns are those of the objects at the head of the file; what a later object has beside them
-is kept, as JSON, in the last column.
+Nested objects become columns named with points (``service.id``), lists and FOCUS' objects (tags) stay JSON. Every
+number keeps the digits it is written with. The columns are those of the objects at the head of the file; what a later
+object has beside them is kept, as JSON, in the last column.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject
 
 #: the column that keeps what has no column of its own
 REST = "other_fields"
+#: columns of FOCUS that are one object of any keys, at the top of a row; they stay JSON
+_OBJECT_COLUMNS = {"tags", "allocatedtags", "skupricedetails", "allocatedmethoddetails", "contractapplied"}
 _LINE_BYTES = 4 << 20
 _BATCH_ROWS = 10_000
 
@@ -55,7 +57,7 @@ def flat_object(found: Any) -> dict[str, str | None] | None:
 
 def _flat(prefix: str, found: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     for name, value in found.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (prefix or name.lower() not in _OBJECT_COLUMNS):
             yield from _flat(f"{prefix}{name}.", value)
         else:
             yield prefix + name, _text(value)

@@ -293,3 +293,17 @@ def test_tags_as_a_list_as_google_exports_them(store, write, kind):
     assert (found.format, found.status) == ("focus-1.0", "stored"), found.reason
     assert ask(store, 'SELECT "Tags", "x_Columns"[\'x_ProjectId\'], "x_Columns"[\'Tags\'] FROM charge '
                       "ORDER BY source_row")[:1] == [({"team": "core", "tier": "1"}, "shop-1", None)]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ["lines", "array"])
+def test_tags_and_details_as_objects_of_json(store, write, shape):
+    tags, price = {"team": "core", "cost-center": 17.50, "billable": True}, {"CoreCount": 2}
+    rows = [{**FOCUS_ROW, "Tags": {}, "x_Credit": {"name": "trial"}},
+            {**FOCUS_ROW, "Tags": tags, "SkuPriceDetails": price, "x_Credit": None}]  # fmt: skip
+    text = json.dumps(rows) if shape == "array" else "\n".join(map(json.dumps, rows))
+    found = ingest_paths(store, [write("a.json", text)]).files[0]
+    assert (found.format, found.status) == ("focus-1.1", "stored"), found.reason
+    assert ask(store, 'SELECT "Tags", "SkuPriceDetails", "x_Columns"[\'x_Credit.name\'] FROM charge '
+                      "ORDER BY source_row") == [
+        ({}, None, "trial"),
+        ({"team": "core", "cost-center": "17.5", "billable": "true"}, '{"CoreCount": 2}', None)]  # fmt: skip
