@@ -183,7 +183,7 @@ def lost_accounts(
     Parameters
     ----------
     batches : those that deliver it now
-    source_file, report : the names by which it came before; no report where it is a file of its own
+    source_file, report : the name by which it came before: its report's, where it is one of several parts
     covered : the accounts and periods that it delivers now
 
     Returns
@@ -192,13 +192,21 @@ def lost_accounts(
     """
     pairs = set(covered)
     connection = writer.connection
+    named, name = "source_file = ?", source_file
+    if report:
+        named, name = "json_extract_string(details, '$.report') = ?", report
+    came = connection.execute(
+        f"SELECT batch_id FROM lake.ledger WHERE kind = 'ingest' AND {named} "
+        "AND batch_id NOT IN (SELECT unnest(?::VARCHAR[]))",
+        [name, batches],
+    ).fetchall()
+    if not came:
+        return [], []
     before = connection.execute(
         "SELECT DISTINCT d.batch_id, d.billing_account_id, d.period_start FROM lake.delivery d "
-        f"JOIN ({CURRENT_DELIVERY}) c USING (batch_id, billing_account_id, period_start, dataset) WHERE d.dataset = ? "
-        "AND d.batch_id IN (SELECT batch_id FROM lake.ledger WHERE kind = 'ingest' "
-        "AND (source_file = ? OR json_extract_string(details, '$.report') = nullif(?, ''))) "
-        "AND d.batch_id NOT IN (SELECT unnest(?::VARCHAR[])) AND d.rows > 0",
-        [dataset, source_file, report, batches],
+        f"JOIN ({CURRENT_DELIVERY}) c USING (batch_id, billing_account_id, period_start, dataset) "
+        "WHERE d.dataset = ? AND d.rows > 0 AND d.batch_id IN (SELECT unnest(?::VARCHAR[]))",
+        [dataset, [batch_id for (batch_id,) in came]],
     ).fetchall()
     moved: set[Pair] = set()
     gone: set[Pair] = set()
