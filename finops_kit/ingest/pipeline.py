@@ -159,12 +159,15 @@ def _ingest_group(
         try:
             file.bring()
             brought = True
-            with _open(writer, file, format, parts.hashed.get(file.path)) as opened:
+            alone = len(located) == 1 and not replaying
+            with _open(writer, file, format, parts.hashed.get(file.path), alone) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
                     parts.look(writer, number)
+                    if not opened.scan.expected_digest and writer.may_have(opened.scan.source.size):
+                        opened.scan.hash_now()
                     digest = opened.scan.expected_digest
-                    seen = _seen(writer, digest, format)
+                    seen = _seen(writer, digest, format) if digest else None
                     back = opened.known.name == "tag-rules" and seen and not is_current(writer, seen["batch_id"])
                     if seen and not back and parts.is_taken(writer, number, seen, digest):
                         one = _unchanged(one, seen, parts.is_out(digest))
@@ -190,11 +193,11 @@ def _ingest_group(
 
 
 def _open(
-    writer: Writer, file: Located, format: Mapping | str | None, hashed: Digest | None
+    writer: Writer, file: Located, format: Mapping | str | None, hashed: Digest | None, alone: bool
 ) -> AbstractContextManager[Opened]:
     if isinstance(format, Mapping):
         return open_mapped(writer.connection, file.path, file.name, format, writer.workspace.root / "spill", hashed)
-    return open_source(writer.connection, file.path, format, file.name, hashed)
+    return open_source(writer.connection, file.path, format, file.name, hashed, later=alone)
 
 
 def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str, Any] | None:

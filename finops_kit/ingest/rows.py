@@ -73,6 +73,7 @@ def _append(
         finally:
             scan.close()
         scan.finish(plan)
+        batch.source_hash = scan.expected_digest
         batch.rows_read = scan.rows_read
         held = _Held()
         reasons = _quarantine_bad_values(batch, scan, plan, held) if careful else []

@@ -28,7 +28,10 @@ MOST_TEXTS = 50_000
 
 
 class Scan:
-    """The rows of one source file as SQL, with their counts and control sums once they were read."""
+    """The rows of one source file as SQL, with their counts and control sums once they were read.
+
+    ``expected_digest`` is the SHA-256 of the file; empty while it is to be hashed as it is read.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, source: SourceFile, digest: str) -> None:
         self.connection = connection
@@ -51,6 +54,10 @@ class Scan:
         """The engine's column types of a Parquet file; None for text."""
         return self.columns.types if self.columns else None
 
+    def hash_now(self) -> None:
+        """Hash the file before it is read."""
+        self.expected_digest = self.source.digest()
+
     def open(self, plan: Plan) -> str:
         """Make the rows available once, from the first to the last; returns the SELECT that yields them."""
         self.control = None
@@ -62,7 +69,7 @@ class Scan:
             credits = plan.credits.raw if plan.credits and plan.credits.raw else None
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
-        self.rows = self._reader_of(self.layout)(self.source, self.layout, self.control, plan.quick)
+        self.rows = self._reader_of(self.layout)(self.source, self.layout, self.control, plan.quick, plan.quick_entries)
         self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"
 
@@ -123,6 +130,8 @@ class Scan:
         SourceRefused : the file was changed while it was read
         """
         self.source.check_unchanged()
+        if self.rows is not None and not self.expected_digest:
+            self.expected_digest = self.rows.digest
         if self.rows is not None and self.rows.digest != self.expected_digest:
             raise SourceRefused(
                 f"{self.source.name} was changed while it was read. Ingest it again when it is complete."

@@ -112,6 +112,7 @@ def plan_focus(header: Sequence[str], types: Sequence[str] | None = None) -> Pla
     return Plan(
         "charge", "focus", tuple(inputs), outputs, tuple(extras), unread,
         cost=taken["BilledCost"], currency=taken["BillingCurrency"], appends=bool(_ORACLE & places.keys()),
+        text=types is None,
     )  # fmt: skip
 
 

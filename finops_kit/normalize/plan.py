@@ -16,7 +16,7 @@ from finops_kit.fields import DAY, MONEY, QUANTITY, TAGS, TEXT, TIME
 from finops_kit.normalize.exact import as_text, read_text
 from finops_kit.sources.formats import canonical
 from finops_kit.sources.nested import FlatColumn
-from finops_kit.sources.quick import quick_name
+from finops_kit.sources.quick import ENTRIES, MOST_ENTRIES, quick_name
 
 #: the strict statement fails with this text where a row has to be quarantined
 UNREADABLE = "finops_kit: a row cannot be read"
@@ -174,6 +174,7 @@ class Plan:
     dataset : what the file delivers; only ``charge`` counts as current charges
     remark : what the ingest report says about every file that is taken in by this plan
     unused : header names that nothing takes
+    text : the rows come as text
     """
 
     table: str
@@ -193,11 +194,18 @@ class Plan:
     dataset: str = "charge"
     remark: str = ""
     unused: tuple[str, ...] = field(default=())
+    text: bool = False
 
     @property
     def quick(self) -> list[tuple[str, str]]:
         """The columns of a text file that are read at once while they pass by, and the types they are read as."""
         return sorted({(given.raw, given.kind) for given in self.inputs if given.quick})
+
+    @property
+    def quick_entries(self) -> tuple[tuple[str, str], ...]:
+        """The columns of a text file whose texts become entries of ``x_Columns``, where they are read at once."""
+        plain = self.text and all(_COLUMN.fullmatch(sql) for _, sql in self.extras)
+        return self.extras if plain and len(self.extras) <= MOST_ENTRIES else ()
 
     @property
     def cost_text(self) -> str:
@@ -224,6 +232,9 @@ class Plan:
     def _entries(self) -> str:
         """The SQL of ``x_Columns``. Rows without anything rare take a shorter way."""
         usual = entries_map(self.extras) if self.extras else f"NULL::{TAGS}"
+        if self.quick_entries:
+            some = " OR ".join(f"{sql} IS NOT NULL" for _, sql in self.extras)
+            usual = f"CASE WHEN {ENTRIES} IS NULL AND ({some}) THEN {usual} ELSE {ENTRIES} END"
         if not self.rare:
             return usual
         none = " AND ".join(f"({sql}) IS NULL" for _, sql in self.rare)

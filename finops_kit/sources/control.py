@@ -97,8 +97,13 @@ class ControlSum:
         self.cut: dict[str, Decimal] = {}
         self.unreadable = 0
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of one batch."""
+    def add(self, batch: pa.RecordBatch, amounts: pa.Array | None = None) -> None:
+        """Add the rows of one batch.
+
+        Parameters
+        ----------
+        amounts : the cost column read at once, where that was possible
+        """
         costs = batch.column(self.cost_column)
         if self.cost_else is not None:
             costs = pc.coalesce(costs, batch.column(self.cost_else))
@@ -113,19 +118,20 @@ class ControlSum:
             for cost, currency, credit in zip(costs.to_pylist(), currencies.to_pylist(), credits, strict=True):
                 self.add_one(cost, currency, credit)
             return
-        quick = self._quick(costs, currencies)
+        known = amounts is not None and self.cost_else is None and amounts.null_count == costs.null_count
+        quick = self._quick(costs, currencies, amounts if known else None)
         if not quick:
             for cost, currency in zip(costs.to_pylist(), currencies.to_pylist(), strict=True):
                 self.add_one(cost, currency)
 
-    def _quick(self, costs: pa.Array, currencies: pa.Array) -> bool:
+    def _quick(self, costs: pa.Array, currencies: pa.Array, amounts: pa.Array | None) -> bool:
         """One currency and plain notation throughout: the sum in one step."""
         bounds = pc.min_max(currencies)
         low, high = bounds["min"].as_py(), bounds["max"].as_py()
         if low != high or currencies.null_count:
             return False
         try:
-            amounts = exact_numbers(costs, _STORED)
+            amounts = exact_numbers(costs, _STORED) if amounts is None else amounts
         except pa.ArrowException:
             return False
         if amounts is None:

@@ -20,11 +20,13 @@ from finops_kit.sources.files import SourceStream
 from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
 
 #: a record may not be longer than this
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 22
 
 
 class DelimitedRows(TextRows):
     """The rows of one delimited text file."""
+
+    checked_before = True
 
     def _records(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
         number, waiting = 1, None
@@ -51,7 +53,7 @@ class DelimitedRows(TextRows):
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
-                quoted_strings_can_be_null=True, null_values=list(NULL_WORDS),
+                quoted_strings_can_be_null=True, null_values=list(NULL_WORDS), check_utf8=False,
             ),
         )  # fmt: skip
 
@@ -82,8 +84,6 @@ class DelimitedRows(TextRows):
 
     def _sentence(self, message: str) -> str:
         name = self.source.name
-        if "invalid UTF8" in message:
-            return f"{name} is not UTF-8 text throughout. Save it as UTF-8 and try again."
         if "straddling" in message:
             return f"{name} has a row longer than {BLOCK_BYTES >> 20} MiB; a quote may be missing. Export it again."
         return f"{name} is no readable CSV: {message.splitlines()[0][:200]}."

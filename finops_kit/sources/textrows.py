@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
-from finops_kit.fields import TAGS
+from finops_kit.fields import MONEY, TAGS
 from finops_kit.sources.control import ControlSum
 from finops_kit.sources.files import SourceFile, SourceStream
 from finops_kit.sources.layout import Layout
-from finops_kit.sources.quick import QuickColumn, QuickTags
+from finops_kit.sources.quick import QuickColumn, QuickEntries, QuickTags, quick_name
 
 #: what a provider writes for nothing
 NULL_WORDS = ("", "NULL")
@@ -62,11 +62,14 @@ class TextRows:
     control : the sum of the cost column, exact
     digest : SHA-256 of the raw bytes, once all were read
     problem : the refusal that ended the stream, which an engine's scan hands on as no more than text
+    checked_before : whether bytes that are not UTF-8 are refused before they are split into records
     """
+
+    checked_before = False
 
     def __init__(
         self, source: SourceFile, layout: Layout, control: ControlSum | None = None,
-        quick: Sequence[tuple[str, str]] = (),
+        quick: Sequence[tuple[str, str]] = (), entries: Sequence[tuple[str, str]] = (),
     ) -> None:  # fmt: skip
         self.source = source
         self.layout = layout
@@ -76,6 +79,7 @@ class TextRows:
         self.digest = ""
         self.problem: SourceRefused | None = None
         self._quick = [QuickTags(column) if kind == TAGS else QuickColumn(column, kind) for column, kind in quick]
+        self._entries = QuickEntries(entries) if entries else None
         self._schema = pa.schema([*((name, pa.string()) for name in self.columns), ("source_row", pa.int64())])
 
     @property
@@ -96,18 +100,21 @@ class TextRows:
         SourceRefused : the file cannot be read as text; inside an engine's scan the refusal is kept in ``problem``
         """
         schema = self._schema
-        for quick in self._quick:
+        for quick in [*self._quick, *([self._entries] if self._entries else [])]:
             schema = schema.append(pa.field(quick.name, quick.type))
         return pa.RecordBatchReader.from_batches(schema, self._passed(schema))
 
     def _passed(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        stream = SourceStream(self.source)
+        stream = SourceStream(self.source, text=self.checked_before)
         try:
             for batch in self._records(stream):
                 self.rows_good += batch.num_rows
-                if self.control is not None:
-                    self.control.add(batch)
                 values = [quick.read(batch.column(quick.column)) for quick in self._quick]
+                if self.control is not None:
+                    read = dict(zip((quick.name for quick in self._quick), values, strict=True))
+                    self.control.add(batch, read.get(quick_name(self.control.cost_column, MONEY)))
+                if self._entries is not None:
+                    values.append(self._entries.read([batch.column(name) for name in self._entries.columns]))
                 yield pa.RecordBatch.from_arrays([*batch.columns, *values], schema=schema)
             self.digest = stream.finish()
         except SourceRefused as error:

@@ -43,7 +43,12 @@ MEMORY_LIMIT = "1GB"
 
 
 class Batch:
-    """One transaction under way. Made by :meth:`Writer.batch`; commits when its ``with`` block ends."""
+    """One transaction under way. Made by :meth:`Writer.batch`; commits when its ``with`` block ends.
+
+    Attributes
+    ----------
+    source_hash : SHA-256 of the source file; may be said as late as at the end, where a file is hashed as it is read
+    """
 
     def __init__(self, writer: Writer, entry: int, header: dict[str, Any]) -> None:
         self._writer = writer
@@ -51,9 +56,9 @@ class Batch:
         self._started = datetime.now(UTC)
         self._touched: dict[str, set[Path]] = {}
         self._inserted: set[str] = set()
-        source_hash = header.get("source_hash") or ""
+        self.source_hash = header.get("source_hash") or ""
         self.entry = entry
-        self.id = f"b{entry:06d}-{source_hash[:8] or self._started.strftime('%H%M%S%f')[:8]}"
+        self.id = f"b{entry:06d}-{self.source_hash[:8] or self._started.strftime('%H%M%S%f')[:8]}"
         self.rows_read = 0
         self.rows_stored = 0
         self.rows_quarantined = 0
@@ -159,7 +164,7 @@ class Batch:
             "kind": self._header["kind"],
             "format": self._header.get("format") or "",
             "source_file": self._header.get("source_file") or "",
-            "source_hash": self._header.get("source_hash") or "",
+            "source_hash": self.source_hash,
             "source_bytes": int(self._header.get("source_bytes") or 0),
             "rows_read": self.rows_read,
             "rows_stored": self.rows_stored,
@@ -249,6 +254,13 @@ class Writer:
     def seen(self, source_hash: str, kind: str = "ingest") -> dict[str, Any] | None:
         """The ledger entry that stored this content already, or None."""
         return self._known_entries().find(source_hash, kind)
+
+    def may_have(self, source_bytes: int) -> bool:
+        """Whether a file of this size was ever stored: only then can its content have been."""
+        row = self.connection.execute(
+            f"SELECT count(*) FROM {LAKE}.ledger WHERE source_bytes = ?", [source_bytes]
+        ).fetchone()
+        return bool(row and row[0])
 
     def head(self) -> dict[str, Any] | None:
         """The newest ledger entry, with its hash and when it was recorded; None while there is none."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from finops_kit.fields import MONEY, QUANTITY, TIME
 from finops_kit.normalize.exact import prepare
+from finops_kit.normalize.plan import entries_map
 from finops_kit.sources.control import EXACT
-from finops_kit.sources.quick import QuickColumn, QuickTags
+from finops_kit.sources.quick import QuickColumn, QuickEntries, QuickTags
 
 written = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=24, min_value=-(10**15), max_value=10**15).map(str),
@@ -89,3 +90,29 @@ def test_tags_of_which_each_is_another_are_left_to_the_engine():
     column = QuickTags("c0")
     assert column.read(pa.array([f'{{"id": "{i}"}}' for i in range(2_000)])).null_count == 2_000
     assert column.read(pa.array(['{"id": "1"}', None])).to_pylist() == [[("id", "1")], None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.sampled_from([None, "", "a", 'say "b"', "é", "\\", "7"])] * 3), min_size=1, max_size=12),
+    st.booleans(),
+)
+def test_entries_read_at_once_are_those_that_the_engine_makes(rows, sliced):
+    keys = [("x_A", "c0"), ('say "b"', "c1"), ("x_C", "c2")]
+    texts = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
+    if sliced:
+        texts = [pa.concat_arrays([pa.array(["z"]), column]).slice(1) for column in texts]
+    found = QuickEntries(keys).read(texts).to_pylist()
+    engine = duckdb.connect()
+    made = engine.execute(
+        f"SELECT {entries_map(keys)} FROM (VALUES {', '.join('(?, ?, ?, ' + str(i) + ')' for i in range(len(rows)))}) "
+        "t(c0, c1, c2, n) ORDER BY n",
+        [value for row in rows for value in row],
+    ).fetchall()
+    assert [dict(one) if one is not None else None for one in found] == [one for (one,) in made]
+
+
+def test_rows_that_are_never_the_same_are_left_to_the_engine():
+    entries = QuickEntries([("x_Id", "c0")])
+    assert entries.read([pa.array([str(n) for n in range(2000)])]).null_count == 2000
+    assert entries.read([pa.array(["1", "1"])]).to_pylist() == [[("x_Id", "1")]] * 2
