@@ -102,7 +102,9 @@ _PERIOD_END = """CASE WHEN "PeriodEnd" IS NULL OR "PeriodStart" IS NULL
     ELSE date_trunc('day', "PeriodEnd") + INTERVAL 1 DAY END"""
 
 _ACCOUNT = 'coalesce("BillingProfileId", "BillingAccountId", "SubscriptionId")'
-_SERVICE = 'coalesce("MeterCategory", "ProductOrderName", "ConsumedService", "PublisherName", \'Azure\')'
+#: purchases and Marketplace may have no category, or one that is called "Unassigned" (Microsoft Learn)
+_METERS = 'CASE WHEN lower("MeterCategory") <> \'unassigned\' THEN "MeterCategory" END'
+_SERVICE = f'coalesce({_METERS}, "ProductOrderName", "ConsumedService", "PublisherName", \'Azure\')'
 _TYPE_OF = "lower(regexp_extract(\"ResourceId\", '(?i)/providers/([^/]+/[^/]+)(?:/[^/]*)?$', 1))"
 _INFO = 'CASE WHEN json_valid("AdditionalInfo") THEN "AdditionalInfo" END'
 _CAPACITY = f"nullif(json_extract_string({_INFO}, '$.VMCapacityReservationId'), '')"

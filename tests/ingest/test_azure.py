@@ -186,6 +186,12 @@ def test_rows_of_both_data_sets_are_refused_or_set_aside(store, write):
     assert (taken.rows_stored, taken.rows_quarantined, taken.control_totals) == (2, 1, {"EUR": D("30.8")})
 
 
+def test_a_purchase_whose_meter_is_unassigned_is_named_by_what_was_bought(store, write):
+    ingest_paths(store, [write("a.csv", bill({**FEE, "MeterCategory": "Unassigned",
+                                               "ProductOrderName": "Reserved VM Instance"}))])  # fmt: skip
+    assert one(store, '"ServiceName", "x_Columns"[\'MeterCategory\']') == ("Reserved VM Instance", "Unassigned")
+
+
 def test_a_savings_plan_is_a_commitment_to_spend(store, write):
     ingest_paths(store, [write("a.csv", bill({**FEE, "PricingModel": "SavingsPlan", "benefitId": PLAN,
                                                "CostInBillingCurrency": "2.5"}))])  # fmt: skip
