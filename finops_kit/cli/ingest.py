@@ -47,26 +47,31 @@ REFUSALS_SHOWN = 20
 @click.option("--mapping", metavar="FILE", help="A YAML file that says what the columns mean.")
 @click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
 @click.option("--newest", is_flag=True, help="Take a bill as the newest of its periods even where it looks older.")
+@click.option("--adds", is_flag=True, help="Add files to their periods, in place of nothing: each holds some days.")
 @click.option("--follow", "watching", is_flag=True, help="Watch folders and take in what comes, until stopped.")
 @click.option("--interval", type=float, default=5.0, show_default=True, metavar="SECONDS",
               help="With --follow: the time between two looks.")  # fmt: skip
 def command(
     setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
-    newest: bool, watching: bool, interval: float,
+    newest: bool, adds: bool, watching: bool, interval: float,
 ) -> int:  # fmt: skip
     """Take bills, inventories and business figures into the store.
 
     Each file is one batch: stored whole with its ledger entry, or refused with a sentence and the store as it
     was. Rows that cannot be stored go to quarantine with their reason. A file seen before adds nothing. A newer
     delivery of a billing period becomes the current one; the older stays. A draft that comes after its final
-    bill, or less of a month after more of it, is stored and never counts; --newest takes it all the same.
+    bill, or less of a month after more of it, is stored and never counts; --newest takes it all the same. Files that
+    each hold some days of a period take each other's place; --adds adds them up.
     """
     from finops_kit.cli.progress import Progress
     from finops_kit.ingest import ingest_paths
 
     _check_format(format_name)
-    if watching and newest:
-        raise click.UsageError("--newest takes files that are named; --follow takes what comes. Give one of them.")
+    if watching and (newest or adds):
+        given = "--newest" if newest else "--adds"
+        raise click.UsageError(f"{given} takes files that are named; --follow takes what comes. Give one of them.")
+    if newest and adds:
+        raise click.UsageError("--newest puts files in the place of others, --adds adds them. Give one of them.")
     if watching:
         return _follow(setting, paths, format_name, mapping, actor, interval)
     with Progress("", setting) as tell:
@@ -77,6 +82,7 @@ def command(
             mapping=mapping,
             actor=actor,
             newest=newest,
+            adding=adds,
             progress=tell,
         )
     return conclude(setting, report)

@@ -47,6 +47,8 @@ class Delivery:
     batches : what the command has stored of the report so far
     late : what came late, and why
     lost : what a bill of its name billed before, and this one does not
+    days_lost : the use that the bill in whose place it counts had, and that it begins too late for
+    adding : it adds to its periods, and replaces nothing
     """
 
     waits: bool = False
@@ -59,6 +61,8 @@ class Delivery:
     batches: list[str] = field(default_factory=list)
     late: dict[Pair, str] = field(default_factory=dict)
     lost: list[Pair] = field(default_factory=list)
+    days_lost: dict[Pair, str] = field(default_factory=dict)
+    adding: bool = False
 
     def begin(self, dataset: str, source_system: str) -> None:
         """Say which bill the file is of, before its accounts and periods are asked for."""

@@ -24,10 +24,11 @@ DRAFT = "a draft, which came after the final bill"
 REPLACED = "rows of a bill, in whose place a newer delivery counts"
 SHORTER = "use until {until}, which came after a bill of use until {known}"
 
-#: use by account and period: whether it is invoiced, and when it ends; what spans days says nothing of that
+#: use by account and period: whether it is invoiced, when it ends and begins; what spans days says nothing of that
 _EVIDENCE = """
     SELECT coalesce("BillingAccountId", ''), "BillingPeriodStart", max("BillingPeriodEnd"), bool_or("InvoiceId" <> ''),
-        max("ChargePeriodEnd") FILTER ("ChargePeriodEnd" <= "ChargePeriodStart" + INTERVAL 1 DAY)
+        max("ChargePeriodEnd") FILTER ("ChargePeriodEnd" <= "ChargePeriodStart" + INTERVAL 1 DAY),
+        min("ChargePeriodStart") FILTER ("ChargePeriodEnd" <= "ChargePeriodStart" + INTERVAL 1 DAY)
     FROM lake.charge WHERE batch_id IN (SELECT unnest(?::VARCHAR[])) AND "ChargeCategory" = 'Usage'
     GROUP BY ALL
 """
@@ -41,12 +42,13 @@ class Evidence:
     ----------
     ends : when the billing period ends
     invoiced : some of the use carries an invoice
-    until : when the use ends; none where no line spans a day or less
+    until, since : when the use ends and begins; none where no line spans a day or less
     """
 
     ends: datetime | None
     invoiced: bool
     until: datetime | None
+    since: datetime | None = None
 
 
 def why_late(new: Evidence, known: Evidence) -> str:
@@ -83,6 +85,8 @@ def settle(
     delivery : what the batch does; why some of it is late is noted there
     pairs : the accounts and starts of periods of which it has rows
     """
+    if delivery.adding:
+        return dict.fromkeys(pairs, "append")
     delivery.begin(dataset, source_system)
     modes = {pair: delivery.mode(*pair) for pair in pairs}
     modes |= dict.fromkeys(delivery.made_whole(modes), "append-whole")
@@ -91,18 +95,23 @@ def settle(
         delivery.late = dict.fromkeys(_replaced(writer, dataset, source_system, delivery.adds) & modes.keys(), REPLACED)
     else:
         judged = {pair: delivery.together(pair) for pair, mode in modes.items() if delivery.judged(mode)}
-        delivery.late = late_periods(writer, dataset, source_system, judged)
+        delivery.late, shorter = late_periods(writer, dataset, source_system, judged)
+        delivery.days_lost = {pair: days for pair, days in shorter.items() if modes[pair] == "replace"}
     return {pair: delivery.when_late(mode) if pair in delivery.late else mode for pair, mode in modes.items()}
 
 
 def late_periods(
     writer: Writer, dataset: str, source_system: str, batches: Mapping[Pair, Sequence[str]]
-) -> dict[Pair, str]:
+) -> tuple[dict[Pair, str], dict[Pair, str]]:
     """The accounts and periods of which batches bring an older bill than the one that counts, and why.
 
     Parameters
     ----------
     batches : for each account and start of a period those that deliver it together, none of them current yet
+
+    Returns
+    -------
+    Why it is older, and of what is not older from which day to which it lacks use at its beginning.
     """
     current: dict[Pair, list[str]] = {}
     for pair, batch_id in _current(writer, dataset, source_system) if batches else ():
@@ -110,12 +119,16 @@ def late_periods(
             current.setdefault(pair, []).append(batch_id)
     asked = {tuple(stored) for pair in current for stored in (current[pair], batches[pair])}
     evidence = {stored: _evidence(writer, stored) for stored in asked}
-    found = {}
+    found, lacks = {}, {}
     for pair, stored in current.items():
         new, known = evidence[tuple(batches[pair])].get(pair), evidence[tuple(stored)].get(pair)
-        if new is not None and known is not None and (why := why_late(new, known)):
+        if new is None or known is None:
+            continue
+        if why := why_late(new, known):
             found[pair] = why
-    return found
+        elif not new.invoiced and new.since and known.since and new.since.date() > known.since.date():
+            lacks[pair] = f"from {known.since:%Y-%m-%d} to before {new.since:%Y-%m-%d}"
+    return found, lacks
 
 
 def _current(writer: Writer, dataset: str, source_system: str) -> list[tuple[Pair, str]]:
@@ -139,7 +152,7 @@ def _replaced(writer: Writer, dataset: str, source_system: str, batch_id: str) -
 
 def _evidence(writer: Writer, batches: Sequence[str]) -> dict[Pair, Evidence]:
     rows = writer.connection.execute(_EVIDENCE, [list(batches)]).fetchall()
-    return {(account, period): Evidence(ends, bool(inv), until) for account, period, ends, inv, until in rows}
+    return {(account, period): Evidence(ends, bool(inv), *use) for account, period, ends, inv, *use in rows}
 
 
 class Counting:

@@ -32,25 +32,27 @@ class Parts:
     replaying : the name and the details of rows that are brought again
     newest : they count even where they look older than what counts
     counting : which contents count now
+    adding : they add to their periods
 
     Attributes
     ----------
     delivery : what they do to what was delivered before
     hashed : what was hashed on the way, so that it is not hashed again
+    replays : what the ledger says of rows that are brought again
     """
 
     def __init__(
         self, located: Sequence[Located], mapping: str, replaying: tuple[str, dict[str, Any]] | None, newest: bool,
-        counting: Counting,
+        counting: Counting, adding: bool = False,
     ) -> None:  # fmt: skip
-        self.delivery = Delivery(newest=newest)
+        self.delivery = Delivery(newest=newest, adding=adding)
         self.hashed: dict[Path, Digest] = {}
         self._located, self._mapping, self._newest, self._counting = located, mapping, newest, counting
-        self._replayed: dict[str, Any] = replaying[1] if replaying else {}
-        self._names = [None if replaying else report_name(one) for one in located]
+        self.replays: dict[str, Any] = replaying[1] if replaying else {}
+        self._names = [None if replaying or adding else report_name(one) for one in located]
         self._numbers = sorted(name[1] for name in self._names if name)
         self._files = [one.name for one in located]
-        listed = located[0].listed
+        listed = () if adding else located[0].listed
         if listed:
             self._numbers = list(range(1, len(listed) + 1))
             self._files = self._files if len(located) == len(listed) else list(listed)
@@ -58,8 +60,8 @@ class Parts:
         self._contents: list[str | None] = []
         self._version: int | None = None
         if replaying:
-            self.delivery.adds = self._replayed["replays"]["batch_id"]
-        elif len(located) > 1 or len(listed) == 1:
+            self.delivery.adds = self.replays["replays"]["batch_id"]
+        elif not adding and (len(located) > 1 or len(listed) == 1):
             self._contents = [self._hash(one) for one in located]
         elif name := self._names[0]:
             self.delivery = AlonePart(*name, parts=self._numbers if listed else ())
@@ -113,7 +115,7 @@ class Parts:
 
     def is_taken(self, writer: Writer, number: int, seen: dict[str, Any], digest: str) -> bool:
         """Whether a content that was stored before stays as it is, and is not stored again."""
-        if self._replayed:
+        if self.replays:
             row = writer.connection.execute(
                 "SELECT count(*) FROM lake.ledger WHERE source_hash = ? "
                 "AND json_extract_string(details, '$.replays.batch_id') = ?",
@@ -124,17 +126,17 @@ class Parts:
             return self._stored[number] is not None or seen["batch_id"] not in self._standing.batches
         if isinstance(self.delivery, AlonePart) and self.delivery.wants(seen["batch_id"]):
             return False
-        return not self._newest or self._counting.of(digest)
+        return not (self._newest or self.delivery.adding) or self._counting.of(digest)
 
     def is_out(self, digest: str) -> bool:
         """Whether a file of its own that was stored before does not count now."""
-        return not (self._contents or self._replayed or self._counting.of(digest))
+        return not (self._contents or self.replays or self._counting.of(digest))
 
     def details(self, number: int) -> dict[str, Any]:
         """What the ledger says of a part: its report, its number, and the numbers that came or are listed with it."""
         name = self._names[number]
         if name is None:
-            return dict(self._replayed)
+            return dict(self.replays)
         out: dict[str, Any] = {"report": name[0], "part": name[1]}
         if len(self._numbers) > 1:
             out["parts"] = self._numbers

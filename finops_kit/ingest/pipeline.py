@@ -39,6 +39,7 @@ def ingest_paths(
     progress: Progress | None = None,
     replaying: tuple[str, dict[str, Any]] | None = None,
     newest: bool = False,
+    adding: bool = False,
     together: bool = True,
     tell: Callable[[FileReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -51,6 +52,7 @@ def ingest_paths(
     format : one of ``finops_kit.sources.FORMATS``; detected from the content where None
     replaying : the name and the details of rows that are brought again; they add to the delivery that lacked them
     newest : take a bill as the newest of its periods even where it is older than the one that counts; see :mod:`.late`
+    adding : each file adds to its periods; it holds some days of them, and replaces nothing
     together : parts of a report that no manifest lists are the whole of it; if not, each is taken as one that comes
         alone
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
@@ -92,7 +94,8 @@ def ingest_paths(
             if should_stop is not None and should_stop():
                 break
             for some in _passes(group, together, done):
-                ingested = _ingest_group(writer, some, said or format, actor, progress, replaying, newest, counting)
+                how = Parts(some, said.sha256 if said else "", replaying, newest, counting, adding)
+                ingested = _ingest_group(writer, some, how, said or format, actor, progress)
                 for one, outcome in zip(some, ingested, strict=True):
                     again = id(one) in done and outcome.status == UNCHANGED
                     done[id(one)] = outcome
@@ -139,19 +142,16 @@ def _passes(group: list[Located], together: bool, done: dict[int, FileReport]) -
 def _ingest_group(
     writer: Writer,
     located: list[Located],
+    parts: Parts,
     format: Mapping | str | None,
     actor: str | None,
     progress: Progress | None,
-    replaying: tuple[str, dict[str, Any]] | None,
-    newest: bool,
-    counting: Counting,
 ) -> Iterator[FileReport]:
     """Take in a file, or the parts of one report.
 
     Parts come in between what other processes write, so what stands of earlier deliveries is looked at anew, under the
     lock, whenever another one has written.
     """
-    parts = Parts(located, format.sha256 if isinstance(format, Mapping) else "", replaying, newest, counting)
     for number, file in enumerate(located):
         if progress:
             progress(f"ingest {file.name}")
@@ -159,7 +159,7 @@ def _ingest_group(
         try:
             file.bring()
             brought = True
-            alone = len(located) == 1 and not replaying
+            alone = len(located) == 1 and not parts.replays
             with _open(writer, file, format, parts.hashed.get(file.path), alone) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():

@@ -102,7 +102,13 @@ def _append(
     note_of_late += " (--newest takes it all the same)" if why and not mode.adds else ""
     lost = ", ".join(f"{account} in {period:%Y-%m}" for account, period in mode.lost)
     note_of_lost = f"it no longer bills {lost}, as it did before; what it said of that counts on" if lost else ""
-    note = "; ".join(part for part in (note, plan.remark, note_of_parts, note_of_late, note_of_lost) if part)
+    note_of_days = "".join(
+        f"of {account or 'the bill'} it has no use {days}, which the bill before it had and which counts no more "
+        f"(finops ingest --adds adds files that hold some days each)"
+        for (account, _), days in list(mode.days_lost.items())[:1]
+    )
+    notes = (note, plan.remark, note_of_parts, note_of_late, note_of_lost, note_of_days)
+    note = "; ".join(part for part in notes if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
         dict(batch.control_totals), batch.id,
@@ -188,14 +194,14 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         entry[0] += count
         add_totals(entry[1], currency, total)
     _check_control(batch, scan, plan, held, checked)
-    if not (mode.newest or mode.adds):
+    if not (mode.newest or mode.adds or mode.adding):
         refuse_unnamed(writer, plan.dataset, plan.source_system, scan.source.name, periods)
     modes = dict.fromkeys(periods, "append")
     if not plan.appends:
         modes = settle(writer, mode, plan.dataset, plan.source_system, batch.id, list(periods))
     if mode.late:
         batch.details["late"] = {f"{account} {period:%Y-%m-%d}": why for (account, period), why in mode.late.items()}
-    if not (mode.late or mode.waits or mode.adds or plan.appends or scan.source.name == "stdin"):
+    if not (mode.late or mode.waits or mode.adds or mode.adding or plan.appends or scan.source.name == "stdin"):
         report = batch.details.get("report", "") if len(mode.batches) > 1 else ""
         covered = {*modes, *mode.delivered}
         names = (scan.source.name, report)

@@ -373,3 +373,17 @@ def test_a_final_report_in_parts_replaces_its_draft_though_its_payer_changed(sto
     deliver(BilledCost="10")
     deliver(BilledCost="11", BillingAccountId="another payer", InvoiceId="I-1")
     assert ask(store, CURRENT) == [(Decimal(22),)]
+
+
+def test_files_of_single_days_say_that_they_replace_each_other_and_add_up_where_one_says_so(store, write):
+    days = [write(f"{day}.csv", focus_text(use(day + 1)[day], {"BilledCost": "0", "ChargeCategory": "Credit"}))
+            for day in (4, 5, 6)]  # fmt: skip
+    _, second, _ = ingest_paths(store, days).files
+    assert "it has no use from 2026-09-04 to before 2026-09-05, which the bill before it had" in second.reason
+    assert ask(store, CURRENT) == [(Decimal(1),)]
+    added = ingest_paths(store, days, adding=True).files
+    assert [one.status for one in added] == ["stored", "stored", "unchanged"]
+    assert ask(store, CURRENT) == [(Decimal(3),)]
+    assert {one.status for one in ingest_paths(store, days, adding=True).files} == {"unchanged"}
+    ingest_paths(store, [write("month.csv", focus_text(*use(29)))])
+    assert ask(store, CURRENT) == [(Decimal(28),)]
