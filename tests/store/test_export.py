@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,14 +30,18 @@ CHARGES = """
 """
 
 
-def fill(workspace: Workspace, select: str, rows: int, period: str = "2026-09-01", source_hash: str = "aa") -> None:
+def fill(
+    workspace: Workspace, select: str, rows: int, period: str = "2026-09-01", source_hash: str = "aa",
+    account: str = "acc",
+) -> None:  # fmt: skip
     with open_writer(workspace) as writer, writer.batch(kind="ingest", source_hash=source_hash) as batch:
         batch.rows_read = batch.insert("charge", select)
         assert batch.rows_read == rows
         batch.insert(
             "delivery",
-            f"SELECT 'focus' AS source_system, 'acc' AS billing_account_id, TIMESTAMPTZ '{period} 00:00:00+00' AS "
-            f"period_start, 'charge' AS dataset, 'replace' AS mode, {rows} AS rows",
+            f"SELECT 'focus' AS source_system, '{account}' AS billing_account_id, "
+            f"TIMESTAMPTZ '{period} 00:00:00+00' AS period_start, 'charge' AS dataset, 'replace' AS mode, "
+            f"{rows} AS rows",
         )
 
 
@@ -46,6 +51,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     create_store(place)
     fill(place, CHARGES, 3)
     return place
+
+
+def test_a_version_gives_the_same_bytes_each_time(empty_store: Path, tmp_path: Path) -> None:
+    """Four accounts of 9,000 charges, which several threads hand on in any order."""
+    store = Workspace(shutil.copytree(empty_store, tmp_path / "workspace"))
+    for account in range(4):
+        many = (
+            CHARGES.replace("'acc'", f"'acc-{account}'")
+            .replace("source_row),", "number),", 1)
+            .replace("SELECT * FROM", "SELECT * EXCLUDE (number, n), n AS source_row FROM range(3000) r(n),", 1)
+        )
+        fill(store, many, 9000, source_hash=f"{account:02}", account=f"acc-{account}")
+    assert len({export_focus(store, tmp_path / f"{place}.csv").path.read_bytes() for place in range(3)}) == 1
 
 
 def types_of(path: Path) -> dict[str, str]:
