@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from finops_kit.store.chains import Key, Row, Told, read_chains
+from finops_kit.store.chains import Chain, Key, Row, Told, read_chains
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,21 @@ def _waits(told: Told, waiting: list[Row], counts: bool) -> list[str]:
     until = "the delivery before it counts" if counts else "nothing of it counts"
     out = [f"{came} wait{'s' if len(waiting) == 1 else ''} since {since} for the other parts of the report."]
     if lacks:
-        named = _listed([f"part {number}" + _file(chain.name_of(number)) for number in lacks])
+        names = {number: chain.name_of(number) or _name_before(told, chain, number) for number in lacks}
+        named = _listed([f"part {number}" + _file(names[number]) for number in lacks])
         missing = "has not come or was refused" if len(lacks) == 1 else "have not come or were refused"
-        file = chain.name_of(lacks[0]) or "the missing part"
+        file = names[lacks[0]] or "the missing part"
         out.append(f"{named[0].upper()}{named[1:]} {missing}; until then {until}.")
         out.append(f"Next: finops ingest {file}, or all parts of the report in one command.")
     else:
         out.append(f"Until it is whole {until}. Next: take in all parts of the report in one command.")
     return out
+
+
+def _name_before(told: Told, chain: Chain, part: int) -> str:
+    """The file of a part in the delivery before, where that was of the same report."""
+    before = told.current.came if told.current else []
+    return next((one["source_file"] for one in before if one["part"] == part and one["report"] in chain.reports), "")
 
 
 def _came_late(late: list[Row]) -> list[str]:

@@ -66,5 +66,7 @@ def test_status_says_which_delivery_is_current_and_why(finops, write_bill, bill:
     finops("ingest", str(tmp_path / "cur-00001.csv"), str(tmp_path / "cur-00002.csv"))
     finops("ingest", str(write_bill(tmp_path / "cur-00001.csv", 3, BillingAccountId="002")))
     _, two = json.loads(finops("status", "--deliveries", "--json").stdout)["deliveries"]
-    assert "the 2 parts of one report" in two["why"] and "cur-00001.csv waits for the other parts" in two["why"]
+    assert "the 2 parts of one report" in two["why"] and "cur-00001.csv waits since 20" in two["todo"]
+    assert f"Next: finops ingest {tmp_path}/cur-00002.csv" in two["todo"]
+    assert "1 bill waits for parts of the report: finops status --deliveries says which" in finops("status").stdout
     assert two["rows"] == 3
