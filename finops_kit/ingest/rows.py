@@ -26,6 +26,8 @@ from finops_kit.store import Batch, Writer
 from finops_kit.store.ledger import plain
 from finops_kit.store.rowgroups import fit_row_groups
 
+#: more entries of ``x_Columns`` than this are very many: a CUR has some 80
+MANY = 40
 #: which delivery mode a file's rows get, asked per (billing account, period)
 Mode = Delivery
 
@@ -69,7 +71,8 @@ def _append(
             sql = scan.open(plan)
             rows = plan.careful_sql(sql) if careful else plan.strict_sql(sql)
             # of a bill's file only the lake reads; observations are derived from their own file, whole
-            stored = batch.insert(plan.table, rows, columns=plan.columns if plan.table == "charge" else None)
+            columns = plan.columns if plan.table == "charge" else None
+            stored = batch.insert(plan.table, rows, columns=columns, wide=len(plan.extras) > MANY)
         finally:
             scan.close()
         scan.finish(plan)

@@ -45,14 +45,16 @@ def may_lack(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
 
 
 def append_narrow(
-    connection: duckdb.DuckDBPyConnection, data: Path, table: str, columns: Collection[str], select_sql: str
-) -> int:
+    connection: duckdb.DuckDBPyConnection, data: Path, table: str, columns: Collection[str], select_sql: str,
+    wide: bool = False,
+) -> int:  # fmt: skip
     """Append the rows of a SELECT, which yields ``columns`` and no other, as one file; how many there were.
 
     Parameters
     ----------
     data : the folder of the data files
     columns : the names of what the SELECT yields, ``batch_id`` among them
+    wide : the rows have maps of very many entries
     """
     lacked = may_lack(connection, table) - set(columns)
     kept = [field for field in TABLES[table].fields if field.name not in lacked]
@@ -62,7 +64,7 @@ def append_narrow(
     path = data / "main" / table / name
     path.parent.mkdir(parents=True, exist_ok=True)
     row = connection.execute(
-        f"COPY (SELECT {typed} FROM ({select_sql})) TO {text_literal(path)} ({parquet_options(connection)})"
+        f"COPY (SELECT {typed} FROM ({select_sql})) TO {text_literal(path)} ({parquet_options(connection, wide)})"
     ).fetchone()
     count = int(row[0]) if row else 0
     if count:

@@ -82,13 +82,15 @@ class Batch:
         return sorted(self._writer.files_of(table) - self._touched[table]) if table in self._touched else []
 
     def insert(
-        self, table: str, select_sql: str, params: Sequence[Any] | None = None, columns: Sequence[str] | None = None
-    ) -> int:
+        self, table: str, select_sql: str, params: Sequence[Any] | None = None,
+        columns: Sequence[str] | None = None, wide: bool = False,
+    ) -> int:  # fmt: skip
         """Append what a SELECT yields, columns by name; missing ones are null, ``batch_id`` is added.
 
         Parameters
         ----------
         columns : what the SELECT yields, where that is known and many columns are missing; see :mod:`.narrow`
+        wide : the rows have maps of very many entries
 
         Returns
         -------
@@ -104,7 +106,7 @@ class Batch:
         self._inserted.add(table)
         rows = f"SELECT *, '{self.id}' AS batch_id FROM ({select_sql})"
         if columns is not None and not params and not self._writer.encrypted:
-            count = append_narrow(self.connection, self.data, table, {*columns, "batch_id"}, rows)
+            count = append_narrow(self.connection, self.data, table, {*columns, "batch_id"}, rows, wide)
         else:
             row = self.connection.execute(f"INSERT INTO {LAKE}.{table} BY NAME {rows}", params or []).fetchone()
             count = int(row[0]) if row else 0
