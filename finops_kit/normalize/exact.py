@@ -30,12 +30,10 @@ MACROS = (
             regexp_extract(t, '([-+]?)[0-9.]', 1), regexp_extract(t, '^\\s*[-+]?([0-9]*)', 1),
             regexp_extract(t, '[.]([0-9]*)', 1),
             coalesce(TRY_CAST(regexp_extract(t, '[eE]([-+]?[0-9]+)', 1) AS INTEGER), 0), decimals) END""",
-    # a key that another one is without its blanks keeps them: two tags stay two, and the page names the contradiction
     """CREATE OR REPLACE TEMP MACRO trimmed_keys(m) AS
-        map_from_entries(list_transform(map_entries(m), lambda e, i: {
-            'key': CASE WHEN list_contains(map_keys(m), trim(e.key))
-                OR list_position(list_transform(map_keys(m), lambda k: trim(k)), trim(e.key)) <> i
-                THEN e.key ELSE trim(e.key) END, 'value': e.value}))""",
+        map_from_entries(list_filter(
+            list_transform(map_entries(m), lambda e: {'key': trim(e.key), 'value': e.value}),
+            lambda e, i: list_position(list_transform(map_keys(m), lambda k: trim(k)), e.key) = i))""",
     """CREATE OR REPLACE TEMP MACRO trimmed_map(m) AS
         CASE WHEN m IS NULL THEN NULL
              WHEN list_transform(map_keys(m), lambda k: trim(k)) = map_keys(m) THEN m
