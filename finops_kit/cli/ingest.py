@@ -163,11 +163,15 @@ def show(report: IngestReport) -> None:
     statuses = [file.status for file in report.files]
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
-    told = [file for file in report.files if file.reason and (file.status == "stored" or "not count" in file.reason)]
+    told = [file for file in report.files if file.status == "stored" and file.reason]
+    out = [file for file in report.files if file.status == "unchanged" and "does not count now" in file.reason]
+    told += out if len(out) == 1 else []
     for file in told[:REFUSALS_SHOWN]:
         click.echo(f"{tail(str(file.path), 80)}: {file.reason}.")
     if len(told) > REFUSALS_SHOWN:
         click.echo(f"{len(told) - REFUSALS_SHOWN} more files have a remark; --json says it of all.")
+    if len(out) > 1:
+        click.echo(f"{len(out)} files that were stored before do not count now: finops status --deliveries says why.")
     if any(file.rows_quarantined for file in report.files):
         click.echo("Quarantined rows: finops quarantine")
 

@@ -129,8 +129,9 @@ class Parts:
         return not (self._newest or self.delivery.adding) or self._counting.of(digest)
 
     def is_out(self, digest: str) -> bool:
-        """Whether a file of its own that was stored before does not count now."""
-        return not (self._contents or self.replays or self._counting.of(digest))
+        """Whether what was stored before does not count now; not asked while parts of its report are to be stored."""
+        under_way = bool(self._contents) and None in self._stored
+        return not (under_way or self.replays or self._counting.of(digest))
 
     def details(self, number: int) -> dict[str, Any]:
         """What the ledger says of a part: its report, its number, and the numbers that came or are listed with it."""
