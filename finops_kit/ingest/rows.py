@@ -26,8 +26,6 @@ from finops_kit.store import Batch, Writer
 from finops_kit.store.ledger import plain
 from finops_kit.store.rowgroups import fit_row_groups
 
-#: more entries of ``x_Columns`` than this are very many: a CUR has some 80
-MANY = 40
 #: which delivery mode a file's rows get, asked per (billing account, period)
 Mode = Delivery
 
@@ -72,7 +70,7 @@ def _append(
             rows = plan.careful_sql(sql) if careful else plan.strict_sql(sql)
             # of a bill's file only the lake reads; observations are derived from their own file, whole
             columns = plan.columns if plan.table == "charge" else None
-            stored = batch.insert(plan.table, rows, columns=columns, wide=len(plan.extras) > MANY)
+            stored = batch.insert(plan.table, rows, columns=columns, wide=plan.wide)
         finally:
             scan.close()
         scan.finish(plan)

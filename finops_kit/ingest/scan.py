@@ -9,8 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
+from finops_kit.normalize.entries import unique_names
 from finops_kit.normalize.exact import as_text
-from finops_kit.normalize.plan import Plan, unique_names
+from finops_kit.normalize.plan import Plan
 from finops_kit.sources.commas import CommaRows
 from finops_kit.sources.control import EXACT, ControlSum, currency_key
 from finops_kit.sources.delimited import DelimitedRows
@@ -20,6 +21,7 @@ from finops_kit.sources.layout import Layout
 from finops_kit.sources.parquet import ParquetColumns, scan_sql
 from finops_kit.sources.quick import quick_name
 from finops_kit.sources.textrows import ArrowStream, Reject, TextRows
+from finops_kit.store.rowgroups import group_rows
 
 #: the name under which the rows of a text file are registered with the engine
 ROWS = "source_rows"
@@ -69,7 +71,9 @@ class Scan:
             credits = plan.credits.raw if plan.credits and plan.credits.raw else None
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
-        self.rows = self._reader_of(self.layout)(self.source, self.layout, self.control, plan.quick, plan.quick_entries)
+        self.rows = self._reader_of(self.layout)(
+            self.source, self.layout, self.control, plan.quick, plan.quick_entries, group_rows(plan.wide)
+        )
         self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"
 

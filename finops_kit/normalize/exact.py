@@ -30,10 +30,19 @@ MACROS = (
             regexp_extract(t, '([-+]?)[0-9.]', 1), regexp_extract(t, '^\\s*[-+]?([0-9]*)', 1),
             regexp_extract(t, '[.]([0-9]*)', 1),
             coalesce(TRY_CAST(regexp_extract(t, '[eE]([-+]?[0-9]+)', 1) AS INTEGER), 0), decimals) END""",
+    # where keys differ by blanks alone, this one of them loses its blanks: the one without any, else the first
+    """CREATE OR REPLACE TEMP MACRO bare_key(m, k) AS
+        coalesce(list_position(map_keys(m), trim(k)),
+            list_position(list_transform(map_keys(m), lambda o: trim(o)), trim(k)))""",
+    # ... and the others keep theirs, unless they say the same: no value is lost, and pages name the contradiction
     """CREATE OR REPLACE TEMP MACRO trimmed_keys(m) AS
-        map_from_entries(list_filter(
-            list_transform(map_entries(m), lambda e: {'key': trim(e.key), 'value': e.value}),
-            lambda e, i: list_position(list_transform(map_keys(m), lambda k: trim(k)), e.key) = i))""",
+        CASE WHEN list_unique(list_transform(map_keys(m), lambda k: trim(k))) = cardinality(m)
+             THEN map_from_entries(list_transform(map_entries(m), lambda e: {'key': trim(e.key), 'value': e.value}))
+             ELSE map_from_entries(list_transform(
+                list_filter(map_entries(m), lambda e, i: bare_key(m, e.key) = i
+                    OR e.value IS DISTINCT FROM map_values(m)[bare_key(m, e.key)]),
+                lambda e: {'key': CASE WHEN map_keys(m)[bare_key(m, e.key)] = e.key THEN trim(e.key) ELSE e.key END,
+                    'value': e.value})) END""",
     """CREATE OR REPLACE TEMP MACRO trimmed_map(m) AS
         CASE WHEN m IS NULL THEN NULL
              WHEN list_transform(map_keys(m), lambda k: trim(k)) = map_keys(m) THEN m

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finops_kit.fields import FOCUS_BY_NAME, FOCUS_FIELDS, TAGS, TEXT
-from finops_kit.normalize.plan import Header, Input, Plan, unique_names
+from finops_kit.normalize.entries import unique_names
+from finops_kit.normalize.plan import Header, Input, Plan
 from finops_kit.sources.formats import FOCUS_NEEDS, canonical, focus_name
 from finops_kit.sources.nested import flat_columns, whole_columns
 

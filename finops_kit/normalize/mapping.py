@@ -17,7 +17,8 @@ import yaml
 
 from finops_kit.errors import ColumnMissing, UsageError
 from finops_kit.fields import FOCUS_FIELDS, TAGS, TEXT, TIME
-from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
+from finops_kit.normalize.entries import unique_names
+from finops_kit.normalize.plan import Input, Plan, Rule
 from finops_kit.normalize.yaml_tree import MAX_BYTES, YamlTree
 
 #: a mapping must fill these

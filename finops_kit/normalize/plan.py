@@ -7,12 +7,12 @@ costs nothing on a good file; *careful* sorts good rows from bad and says what i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from finops_kit.fields import DAY, MONEY, QUANTITY, TAGS, TEXT, TIME
+from finops_kit.normalize.entries import entries_map, escaped, unique_names
 from finops_kit.normalize.exact import as_text, read_text
 from finops_kit.sources.formats import canonical
 from finops_kit.sources.nested import FlatColumn
@@ -26,6 +26,8 @@ REPEATED_KEY = "Map keys must be unique"
 #: what exporters print for nothing in a column of numbers or times; in a text column it stands as it is
 NOTHING = "('None', 'null')"
 
+#: more entries of ``x_Columns`` than this are very many
+MANY = 40
 #: a column of the file itself, no expression over some
 _COLUMN = re.compile(r"c[0-9]+")
 
@@ -223,6 +225,11 @@ class Plan:
         return ", ".join(columns)
 
     @property
+    def wide(self) -> bool:
+        """Whether its rows have maps of very many entries, as a CUR's with some 80 further columns."""
+        return len(self.extras) > MANY
+
+    @property
     def columns(self) -> list[str]:
         """The names of the columns that its rows have."""
         entries = ["x_Columns"] if self.extras or self.rare else []
@@ -263,19 +270,19 @@ class Plan:
         values = ", ".join(f'{given.value} AS "{given.name}"' for given in self.inputs)
         cases, reasons = [], []
         for given in self.inputs:
-            label = _escaped(given.header or given.name)
+            label = escaped(given.header or given.name)
             if given.required:
                 empty = f'"{given.name}" IS NULL AND coalesce(({given.text}) IN {NOTHING}, true)'
                 cases.append(f"WHEN {empty} THEN '{label}'")
                 reasons.append(f"WHEN {empty} THEN 'mandatory, but empty'")
             if given.raw and given.kind not in (TEXT, TAGS):
                 bad = f'"{given.name}" IS NULL AND ({given.text}) NOT IN {NOTHING}'
-                expected = _escaped(_EXPECTED.get(given.kind, given.kind.lower()))
+                expected = escaped(_EXPECTED.get(given.kind, given.kind.lower()))
                 cases.append(f"WHEN {bad} THEN '{label}'")
                 reasons.append(f"WHEN {bad} THEN '''' || left({given.text}, 80) || ''' is not {expected}'")
         for rule in self.rules:
-            cases.append(f"WHEN {rule.bad} THEN '{_escaped(rule.column)}'")
-            reasons.append(f"WHEN {rule.bad} THEN '{_escaped(rule.reason)}'")
+            cases.append(f"WHEN {rule.bad} THEN '{escaped(rule.column)}'")
+            reasons.append(f"WHEN {rule.bad} THEN '{escaped(rule.reason)}'")
         column = f"CASE {' '.join(cases)} END" if cases else "NULL"
         reason = f"CASE {' '.join(reasons)} END" if reasons else "NULL"
         inner = self._stepped(f"SELECT raw.*, {values} FROM ({scan}) raw")
@@ -292,7 +299,7 @@ class Plan:
         ----------
         headers : (name in the file, SQL of its raw text) of every column
         """
-        pairs = ", ".join(f"'{_escaped(name)}', {sql}" for name, sql in headers)
+        pairs = ", ".join(f"'{escaped(name)}', {sql}" for name, sql in headers)
         cost = self.cost_text
         currency = self.currency.text if self.currency else "NULL::VARCHAR"
         credits = self.credits.text if self.credits else "NULL::VARCHAR"
@@ -360,51 +367,4 @@ class Header:
         )
 
 
-def entries_map(pairs: Sequence[tuple[str, str]]) -> str:
-    """The SQL of a map of the texts that are not null, keys unique; null where all of them are.
-
-    It goes by way of JSON: a map made from a list costs four times as much, since the engine compares its keys.
-    Over one column, what is the same in many rows of a Parquet file is made once.
-
-    Raises
-    ------
-    ValueError : two keys are the same
-
-    Example
-    -------
-    >>> import duckdb
-    >>> duckdb.sql("SELECT " + entries_map([("a", "NULL"), ('say "b"', "'c'"), ("d", "'\\"'")])).fetchone()[0]
-    {'say "b"': 'c', 'd': '"'}
-    """
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise ValueError(f"a map has every key once: {[key for key, _ in pairs]}")
-    if len(pairs) == 1:
-        ((key, sql),) = pairs
-        text = f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})"
-    else:
-        texts = ", ".join(f"'{_escaped(json.dumps(key, ensure_ascii=False))}:' || to_json({sql})" for key, sql in pairs)
-        text = f"nullif(concat_ws(',', {texts}), '')"
-    return f"""from_json('{{' || {text} || '}}', '"MAP(VARCHAR, VARCHAR)"')"""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """The names, with a number behind one that stood before (compared without case).
-
-    Example
-    -------
-    >>> unique_names(["Id", "id", "x"])
-    ['Id', 'id_2', 'x']
-    """
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
-        out.append(name if count == 1 else f"{name}_{count}")
-    return out
-
-
-__all__ = ["REPEATED_KEY", "UNREADABLE", "Header", "Input", "Plan", "Rule", "entries_map", "unique_names"]
+__all__ = ["REPEATED_KEY", "UNREADABLE", "Header", "Input", "Plan", "Rule"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from finops_kit.fields import FLAG, TABLES, TEXT
-from finops_kit.normalize.plan import Input, Plan, Rule, unique_names
+from finops_kit.normalize.entries import unique_names
+from finops_kit.normalize.plan import Input, Plan, Rule
 from finops_kit.sources.formats import ALIASES, Format, canonical
 
 #: a month may be written as 2026-09; the first day of it is meant

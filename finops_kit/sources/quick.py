@@ -30,8 +30,8 @@ _MARKS = {MONEY: "money", QUANTITY: "quantity", TIME: "time", TAGS: "tags"}
 _FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: a column that could not be read so this many times in a row is not tried again
 _GIVE_UP = 8
-#: of tags, more different texts in some thousand rows than this are left to the engine
-_MOST_TEXTS = 1_000
+#: of tags, more different texts in a batch than this are left to the engine
+_MOST_TEXTS = 4_000
 #: texts of tags that are remembered from one piece of a file to the next
 _MOST_KNOWN = 50_000
 _MAP = pa.map_(pa.string(), pa.string())
@@ -190,12 +190,17 @@ class QuickEntries:
 
 
 def plain_object(text: str) -> list[tuple[str, str | None]] | None:
-    """The entries of a JSON object of texts; None where it is anything else, or a key is there twice or has blanks.
+    """The entries of a JSON object of texts, blanks around keys taken off; None where it is anything else.
+
+    As ``normalize.exact`` reads them: of keys that differ by blanks alone one loses them, and those that say something
+    else keep theirs.
 
     Example
     -------
-    >>> plain_object('{"a": "1", "b": null}'), plain_object('{"a ": "1"}'), plain_object('{"a": 1.50}')
-    ([('a', '1'), ('b', None)], None, None)
+    >>> plain_object('{"a": "1", "b": null}'), plain_object('{" a": "1"}'), plain_object('{"a": 1.50}')
+    ([('a', '1'), ('b', None)], [('a', '1')], None)
+    >>> plain_object('{" a": "1", "a": "2", "a ": "2"}')
+    [(' a', '1'), ('a', '2')]
     """
     if not text.startswith("{") or "\\u" in text:
         return None
@@ -203,8 +208,26 @@ def plain_object(text: str) -> list[tuple[str, str | None]] | None:
         pairs: Any = json.loads(text, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return None
-    plain = all(isinstance(value, str | None) and key == key.strip() for key, value in pairs)
-    return list(pairs) if plain and len({key for key, _ in pairs}) == len(pairs) else None
+    keys = {key for key, _ in pairs}
+    if len(keys) < len(pairs) or not all(isinstance(value, str | None) for _, value in pairs):
+        return None
+    if all(key == key.strip() for key in keys):
+        return list(pairs)
+    if any(key.strip() != key.strip(" ") for key in keys):
+        return None
+    given = dict(pairs)
+    first: dict[str, str] = {}
+    for key in given:
+        first.setdefault(key.strip(" "), key)
+    bare = {key: key if key in given else held for key, held in first.items()}
+    read: list[tuple[str, str | None]] = []
+    for key, value in pairs:
+        name = key.strip(" ")
+        if bare[name] == key:
+            read.append((name, value))
+        elif given[bare[name]] != value:
+            read.append((key, value))
+    return read
 
 
 def exact_numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:

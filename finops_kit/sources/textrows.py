@@ -69,8 +69,9 @@ class TextRows:
 
     def __init__(
         self, source: SourceFile, layout: Layout, control: ControlSum | None = None,
-        quick: Sequence[tuple[str, str]] = (), entries: Sequence[tuple[str, str]] = (),
+        quick: Sequence[tuple[str, str]] = (), entries: Sequence[tuple[str, str]] = (), at_once: int = 0,
     ) -> None:  # fmt: skip
+        """``at_once`` : how many rows a batch shall have; as many as the reader finds where it is 0."""
         self.source = source
         self.layout = layout
         self.control = control
@@ -79,6 +80,7 @@ class TextRows:
         self.digest = ""
         self.problem: SourceRefused | None = None
         self._quick = [QuickTags(column) if kind == TAGS else QuickColumn(column, kind) for column, kind in quick]
+        self._at_once = at_once
         self._entries = QuickEntries(entries) if entries else None
         self._schema = pa.schema([*((name, pa.string()) for name in self.columns), ("source_row", pa.int64())])
 
@@ -107,7 +109,7 @@ class TextRows:
     def _passed(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         stream = SourceStream(self.source, text=self.checked_before)
         try:
-            for batch in self._records(stream):
+            for batch in _of_size(self._records(stream), self._at_once):
                 self.rows_good += batch.num_rows
                 values = [quick.read(batch.column(quick.column)) for quick in self._quick]
                 if self.control is not None:
@@ -133,3 +135,31 @@ class TextRows:
     def _sentence(self, message: str) -> str:
         """What is wrong with the file, from the reader's own message."""
         raise NotImplementedError
+
+
+def _of_size(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of one size, the last one apart; as they come where ``rows`` is 0.
+
+    An engine that writes groups of so many rows takes such a batch as it is, where it copies together what comes in
+    other sizes.
+
+    Example
+    -------
+    >>> some = pa.RecordBatch.from_pydict({"a": [1, 2, 3]})
+    >>> [one["a"].to_pylist() for one in _of_size(iter([some, some]), 4)]
+    [[1, 2, 3, 1], [2, 3]]
+    """
+    if not rows:
+        yield from batches
+        return
+    held: list[pa.RecordBatch] = []
+    lacking = rows
+    for batch in batches:
+        while batch.num_rows >= lacking:
+            yield pa.concat_batches([*held, batch.slice(0, lacking)])
+            batch, held, lacking = batch.slice(lacking), [], rows
+        if batch.num_rows:
+            held.append(batch)
+            lacking -= batch.num_rows
+    if held:
+        yield pa.concat_batches(held)

@@ -13,11 +13,18 @@ import duckdb
 
 from finops_kit.store.lake import LAKE
 
+#: rows of a group
+GROUP_ROWS = 24_576
 #: the lake's own options, and what they shall be
-OPTIONS = {"parquet_row_group_size": "24576", "parquet_compression": "zstd", "parquet_compression_level": "1"}
+OPTIONS = {"parquet_row_group_size": str(GROUP_ROWS), "parquet_compression": "zstd", "parquet_compression_level": "1"}
 #: rows with maps of very many entries are written in groups of this part: with whole ones a million lines of the CUR
 #: took 1.68 GB at the most, with halves 1.47 GB, in the same time
 WIDE = 2
+
+
+def group_rows(wide: bool) -> int:
+    """How many rows of a new store's file make a group; fewer where they have maps of very many entries."""
+    return GROUP_ROWS // (WIDE if wide else 1)
 
 
 def fit_row_groups(connection: duckdb.DuckDBPyConnection) -> None:

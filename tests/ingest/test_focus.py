@@ -84,7 +84,9 @@ def test_times_are_utc_in_every_spelling(store, write, written, meant):
         ('"team": "core","env": "prod"', {"team": "core", "env": "prod"}),
         ("team=core; env=prod", {"team": "core", "env": "prod"}), ("team=a=b;team=c", {"team": "a=b"}),
         ("{}", {}), ('{"n": 1, "none": null, "deep": {"a": [1]}}', {"n": "1", "none": None, "deep": '{"a":[1]}'}),
-        ("NULL", None), ("", None), ('{" team": "x", "team": "y"}', {"team": "x"}),
+        ("NULL", None), ("", None), ('{" team": "x", "team": "y"}', {" team": "x", "team": "y"}),
+        ('{" team": "x", "team ": "y"}', {"team": "x", "team ": "y"}),
+        ('{" team": "x", "team": "x", "b": null, " b": null}', {"team": "x", "b": None}),
         ('{"message": "say: \\" hi"}', {"message": 'say: " hi'}),
     ],
 )  # fmt: skip
