@@ -21,7 +21,7 @@ from finops_kit.sources.layout import Layout
 from finops_kit.sources.parquet import ParquetColumns, scan_sql
 from finops_kit.sources.quick import quick_name
 from finops_kit.sources.textrows import ArrowStream, Reject, TextRows
-from finops_kit.store.rowgroups import group_rows
+from finops_kit.store.rowgroups import at_once
 
 #: the name under which the rows of a text file are registered with the engine
 ROWS = "source_rows"
@@ -72,7 +72,7 @@ class Scan:
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
         self.rows = self._reader_of(self.layout)(
-            self.source, self.layout, self.control, plan.quick, plan.quick_entries, group_rows(plan.wide)
+            self.source, self.layout, self.control, plan.quick, plan.quick_entries, at_once(plan.wide)
         )
         self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"

@@ -18,13 +18,15 @@ GROUP_ROWS = 24_576
 #: the lake's own options, and what they shall be
 OPTIONS = {"parquet_row_group_size": str(GROUP_ROWS), "parquet_compression": "zstd", "parquet_compression_level": "1"}
 #: rows with maps of very many entries are written in groups of this part: with whole ones a million lines of the CUR
-#: took 1.68 GB at the most, with halves 1.47 GB, in the same time
-WIDE = 2
+#: took 1.6 to 1.7 GB at the most, with quarters 1.4 GB, in the same time
+WIDE = 4
+#: ... and by a level of zstd that is worth its time there: by the first one they take three times the space
+WIDE_LEVEL = 3
 
 
-def group_rows(wide: bool) -> int:
-    """How many rows of a new store's file make a group; fewer where they have maps of very many entries."""
-    return GROUP_ROWS // (WIDE if wide else 1)
+def at_once(wide: bool) -> int:
+    """How many rows the engine is best handed at once: a group of them; as they come (0) where they are wide."""
+    return 0 if wide else GROUP_ROWS
 
 
 def fit_row_groups(connection: duckdb.DuckDBPyConnection) -> None:
@@ -51,7 +53,9 @@ def parquet_options(connection: duckdb.DuckDBPyConnection, wide: bool = False) -
     """
     known = connection.execute(f"SELECT option_name, value FROM ducklake_options('{LAKE}')").fetchall()
     told = OPTIONS | {name: value for name, value in known if name in OPTIONS}
-    size, level = int(told["parquet_row_group_size"]) // (WIDE if wide else 1), int(told["parquet_compression_level"])
+    size, level = int(told["parquet_row_group_size"]), int(told["parquet_compression_level"])
+    if wide:
+        size, level = size // WIDE, WIDE_LEVEL
     return (
         f"FORMAT parquet, COMPRESSION {told['parquet_compression']}, COMPRESSION_LEVEL {level}, "
         f"ROW_GROUP_SIZE {size}, WRITE_BLOOM_FILTER false"
