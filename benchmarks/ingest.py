@@ -14,6 +14,7 @@ import datetime
 import multiprocessing
 import os
 import shutil
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -115,12 +116,17 @@ def bytes_below(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*.parquet"))
 
 
-def line(name: str, rows: int, ours: Measured, floor: Measured, our_bytes: int, floor_bytes: int) -> str:
-    """One row of the table in RESULTS.md."""
+def line(name: str, rows: int, pairs: list[tuple[Measured, Measured]], our_bytes: int, floor_bytes: int) -> str:
+    """One row of the table in RESULTS.md: medians of ours and the floor's, and of their ratios, run by run."""
+    ours, floor = (statistics.median(pair[place].seconds for pair in pairs) for place in (0, 1))
+    ratios = sorted(one.seconds / other.seconds for one, other in pairs)
+    cpu = statistics.median(one.cpu_seconds / other.cpu_seconds for one, other in pairs)
+    peaks = [max(pair[place].peak_mb for pair in pairs) for place in (0, 1)]
+    spread = f" ({ratios[0]:.2f} to {ratios[-1]:.2f})" if len(ratios) > 1 else ""
     return (
-        f"| {name} | {rows:,} | {ours.seconds:.1f} | {floor.seconds:.1f} | **{ours.seconds / floor.seconds:.2f}** | "
-        f"{ours.cpu_seconds / floor.cpu_seconds:.2f} | {rows / ours.seconds:,.0f} | "
-        f"{ours.peak_mb:.0f} / {floor.peak_mb:.0f} | {our_bytes / 2**20:.0f} / {floor_bytes / 2**20:.0f} |"
+        f"| {name} | {rows:,} | {ours:.1f} | {floor:.1f} | **{statistics.median(ratios):.2f}**{spread} | "
+        f"{cpu:.2f} | {rows / ours:,.0f} | {peaks[0]:.0f} / {peaks[1]:.0f} | "
+        f"{our_bytes / 2**20:.0f} / {floor_bytes / 2**20:.0f} |"
     )
 
 
@@ -157,10 +163,11 @@ def main() -> None:
             maker = multiprocessing.get_context("spawn").Process(target=make, args=(source, times // part))
             maker.start()  # apart, so that its memory is not counted as that of the measured processes
             maker.join()
-            floor = measure(floor_code, source, copy, runs=options.runs)
-            ours = measure(OURS, source, store, runs=options.runs, before=EMPTY_STORE)
-            rows = times // part * base
-            print(line(name, rows, ours, floor, bytes_below(store), copy.stat().st_size), flush=True)
+            pairs = []
+            for _ in range(options.runs):  # in turn, so that what else the machine does falls on both
+                floor = measure(floor_code, source, copy, runs=1)
+                pairs.append((measure(OURS, source, store, runs=1, before=EMPTY_STORE), floor))
+            print(line(name, times // part * base, pairs, bytes_below(store), copy.stat().st_size), flush=True)
             source.unlink()
     finally:
         shutil.rmtree(work, ignore_errors=True)
