@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from finops_kit.errors import SourceRefused
+from finops_kit.sources.layout import by_first_name
 
 #: column -> its names, without case, blanks and punctuation, the preferred one first. The new version names two
 #: amounts: the one before tax is what the old version's is.
@@ -81,12 +82,7 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
                 continue
             text = name if whole else name.partition("/")[2]
             places.setdefault(re.sub(r"[\W_]", "", text).lower(), place)
-    found = {}
-    for column, names in NAMES.items():
-        known = next((places[name] for name in names if name in places), None)
-        if known is not None:
-            found[column] = known
-    return found
+    return by_first_name(NAMES, places)
 
 
 def missing_columns(header: Sequence[str]) -> list[str] | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from finops_kit.errors import SourceRefused
+from finops_kit.sources.layout import by_first_name
 
 ACTUAL, AMORTIZED = "azure-actual", "azure-amortized"
 
@@ -105,12 +106,7 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
     for place, name in enumerate(header):
         for spelling in spellings(name):
             places.setdefault(spelling, place)
-    found = {}
-    for column, names in NAMES.items():
-        known = next((places[name] for name in names if name in places), None)
-        if known is not None:
-            found[column] = known
-    return found
+    return by_first_name(NAMES, places)
 
 
 def missing_columns(header: Sequence[str]) -> list[str] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from finops_kit.errors import SourceRefused
@@ -68,3 +69,15 @@ def read_layouts(source: SourceFile) -> list[Layout]:
     if not layouts:
         raise SourceRefused(f"{source.name} holds no header. Export it again.")
     return sorted(layouts, key=lambda layout: -len(layout.header))
+
+
+def by_first_name(names: Mapping[str, Iterable[str]], places: Mapping[str, int]) -> dict[str, int]:
+    """Where each column stands, by the first of its names that a header has; those that it lacks are left out.
+
+    Example
+    -------
+    >>> by_first_name({"Cost": ("pretaxcost", "cost"), "Date": ("date",)}, {"cost": 1, "pretaxcost": 0})
+    {'Cost': 0}
+    """
+    firsts = {column: next((name for name in known if name in places), None) for column, known in names.items()}
+    return {column: places[name] for column, name in firsts.items() if name is not None}
