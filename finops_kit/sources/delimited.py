@@ -20,7 +20,7 @@ from finops_kit.sources.files import SourceStream
 from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
 
 #: a record may not be longer than this
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 4 << 20
 
 
 class DelimitedRows(TextRows):

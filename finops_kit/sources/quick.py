@@ -122,10 +122,12 @@ class QuickTags:
 
     def read(self, texts: pa.Array) -> pa.Array:
         """The maps of these rows; null where a text has to be read by the engine."""
+        if self._failed >= _GIVE_UP:
+            return _no_maps(len(texts))
         found = texts.dictionary_encode()
-        if self._failed >= _GIVE_UP or len(found.dictionary) > _MOST_TEXTS:
+        if len(found.dictionary) > _MOST_TEXTS:
             self._failed += 1
-            return pa.DictionaryArray.from_arrays(pa.nulls(len(texts), pa.int32()), pa.array([], _MAP))
+            return _no_maps(len(texts))
         self._failed = 0
         if len(self._known) > _MOST_KNOWN:
             self._known, self._maps = {}, pa.array([], _MAP)
@@ -158,20 +160,22 @@ class QuickEntries:
 
     def read(self, texts: Sequence[pa.Array]) -> pa.Array:
         """The maps of these rows; null where there is nothing, and throughout where the engine has to read them."""
+        if self._failed >= _GIVE_UP:
+            return _no_maps(len(texts[0]))
         encoded = [column.dictionary_encode() for column in texts]
         codes = [pc.fill_null(one.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1 for one in encoded]
         whole = 1
         for one in encoded:
             whole *= len(one.dictionary) + 1
-        if self._failed >= _GIVE_UP or whole >= 2**62:
-            return self._nothing(len(texts[0]))
+        if whole >= 2**62:
+            return _no_maps(len(texts[0]))
         rows = np.zeros(len(texts[0]), np.int64)
         for one, code in zip(encoded, codes, strict=True):
             rows = rows * (len(one.dictionary) + 1) + code
         _, first, place = np.unique(rows, return_index=True, return_inverse=True)
         if len(first) > _MOST_TEXTS:
             self._failed += 1
-            return self._nothing(len(rows))
+            return _no_maps(len(rows))
         self._failed = 0
         chosen = np.array([code[first] for code in codes]).T  # a line for each different row, a column for each key
         line, key = np.nonzero(chosen)
@@ -184,9 +188,10 @@ class QuickEntries:
         empty = (np.diff(ends) == 0)[place]
         return pa.DictionaryArray.from_arrays(pa.array(place, pa.int32(), mask=empty), maps)
 
-    @staticmethod
-    def _nothing(rows: int) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], _MAP))
+
+def _no_maps(rows: int) -> pa.Array:
+    """Rows of which none was read here."""
+    return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], _MAP))
 
 
 def plain_object(text: str) -> list[tuple[str, str | None]] | None:
