@@ -35,7 +35,12 @@ Progress goes to stderr, after two seconds.
 ## `ingest --json`, a contract
 
 `{"files": [{"path", "format", "status": "stored|unchanged|refused|waiting", "reason", "rows_read", "rows_stored",
-"rows_quarantined", "control_totals": {"EUR": "123.45"}, "batch_id"}], "store_version": n}`
+"rows_quarantined", "control_totals": {"EUR": "123.45"}, "batch_id", "counts": true|false|null}], "store_version": n}`
+
+`counts`, when the command ends: `false` where some of what the file delivers does not count, because it waits for other
+parts of its report, came late, or something newer counts in its place; `finops status --deliveries` says which and what
+to do. `null` where it was refused, or brings nothing that another file could replace (inventories, exchange rates, a
+dump of the CMDB). With `--follow --json`, a line for each file, it is what was known when the file had been taken in.
 
 ## `sql`, what is let through
 

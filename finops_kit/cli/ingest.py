@@ -164,7 +164,7 @@ def show(report: IngestReport) -> None:
     counted = ", ".join(f"{statuses.count(s)} {s}" for s in ("stored", "unchanged", "refused") if s in statuses)
     click.echo(f"{counted}; the store is at version {report.store_version}.")
     told = [file for file in report.files if file.status == "stored" and file.reason]
-    out = [file for file in report.files if file.status == "unchanged" and "does not count now" in file.reason]
+    out = [file for file in report.files if file.status == "unchanged" and file.counts is False]
     told += out if len(out) == 1 else []
     for file in told[:REFUSALS_SHOWN]:
         click.echo(f"{tail(str(file.path), 80)}: {file.reason}.")

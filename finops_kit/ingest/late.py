@@ -153,26 +153,3 @@ def _replaced(writer: Writer, dataset: str, source_system: str, batch_id: str) -
 def _evidence(writer: Writer, batches: Sequence[str]) -> dict[Pair, Evidence]:
     rows = writer.connection.execute(_EVIDENCE, [list(batches)]).fetchall()
     return {(account, period): Evidence(ends, bool(inv), *use) for account, period, ends, inv, *use in rows}
-
-
-class Counting:
-    """Which contents count, of those that were stored; asked of the store once for each of its versions."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._version: int | None = None
-        self._not: set[str] = set()
-
-    def of(self, digest: str) -> bool:
-        """Whether all that a content delivered last is current, or it delivers nothing."""
-        version = self._writer.version()
-        if version != self._version:
-            found = self._writer.connection.execute(
-                "WITH last AS (SELECT source_hash, max_by(batch_id, entry) AS batch_id FROM lake.ledger "
-                "WHERE kind = 'ingest' GROUP BY source_hash) "
-                "SELECT DISTINCT l.source_hash FROM last l JOIN lake.delivery d USING (batch_id) "
-                f"ANTI JOIN ({CURRENT_DELIVERY}) c ON c.batch_id = d.batch_id AND c.billing_account_id = "
-                "d.billing_account_id AND c.period_start IS NOT DISTINCT FROM d.period_start"
-            ).fetchall()
-            self._version, self._not = version, {row[0] for row in found}
-        return digest not in self._not

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from finops_kit.errors import SourceRefused
+from finops_kit.ingest.counting import Counting
 from finops_kit.ingest.deliveries import AlonePart, Delivery
-from finops_kit.ingest.late import Counting
 from finops_kit.ingest.locations import Located, report_name
 from finops_kit.ingest.standing import Standing
 from finops_kit.sources.files import Digest
@@ -128,10 +128,10 @@ class Parts:
             return False
         return not (self._newest or self.delivery.adding) or self._counting.of(digest)
 
-    def is_out(self, digest: str) -> bool:
-        """Whether what was stored before does not count now; not asked while parts of its report are to be stored."""
+    def counts(self, batch_id: str) -> bool | None:
+        """Whether what was stored before counts; not known while parts of its report are to be stored."""
         under_way = bool(self._contents) and None in self._stored
-        return not (under_way or self.replays or self._counting.of(digest))
+        return None if under_way or self.replays else self._counting.told(batch_id)
 
     def details(self, number: int) -> dict[str, Any]:
         """What the ledger says of a part: its report, its number, and the numbers that came or are listed with it."""

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.errors import FinopsError, SourceRefused, UsageError
-from finops_kit.ingest.late import Counting
+from finops_kit.ingest.counting import Counting, just_stored
 from finops_kit.ingest.locations import Located, group_reports, locate
 from finops_kit.ingest.mapped import open_mapped, seen_under
 from finops_kit.ingest.parts import Parts
@@ -102,6 +102,9 @@ def ingest_paths(
                     if tell is not None and not again:
                         tell(outcome)
         version = writer.version()
+        if any(one.batch_id for one in done.values()) and len(done) > 1:  # what came after it may have changed that
+            for outcome in done.values():
+                outcome.settle(counting.told(outcome.batch_id))
     reports: list[FileReport] = []
     for name, files, refusal in found:
         if refusal:
@@ -170,10 +173,11 @@ def _ingest_group(
                     seen = _seen(writer, digest, format) if digest else None
                     back = opened.known.name == "tag-rules" and seen and not is_current(writer, seen["batch_id"])
                     if seen and not back and parts.is_taken(writer, number, seen, digest):
-                        one = _unchanged(one, seen, parts.is_out(digest))
+                        one = _unchanged(one, seen, parts.counts(seen["batch_id"]))
                     else:
                         again = {"again": seen["batch_id"]} if seen else {}
                         one = opened.append(writer, parts.delivery, actor, parts.details(number) | again)
+                        one.counts = just_stored(opened.known.table, parts.delivery)
                         parts.wrote(writer)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)
@@ -204,7 +208,7 @@ def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
 
 
-def _unchanged(one: FileReport, seen: dict[str, Any], out: bool) -> FileReport:
+def _unchanged(one: FileReport, seen: dict[str, Any], counts: bool | None) -> FileReport:
     """The report of a file that was stored before, and whether it counts now."""
     one.status = UNCHANGED
     one.batch_id = seen["batch_id"]
@@ -212,8 +216,7 @@ def _unchanged(one: FileReport, seen: dict[str, Any], out: bool) -> FileReport:
     other = "" if seen["source_file"] == one.path else f" as {seen['source_file']}"
     when = f"{seen['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
     one.reason = f"the same content was stored before{other}: batch {seen['batch_id']} of {when}"
-    if out:
-        one.reason += "; it does not count now: finops status --deliveries says why, --newest takes it all the same"
+    one.settle(counts)
     return one
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from finops_kit.store.ledger import plain
 
 STORED, UNCHANGED, REFUSED, WAITING = "stored", "unchanged", "refused", "waiting"
+#: what is said of a file that was stored before and counts no more
+OUT = "; it does not count now: finops status --deliveries says why, --newest takes it all the same"
 
 
 @dataclass
@@ -20,6 +22,8 @@ class FileReport:
     status : ``stored``, ``unchanged`` (its content was stored before), ``refused``, or in a watch ``waiting`` (a
         manifest lists files that have not come)
     reason : why, in a sentence; empty where it was stored without a remark
+    counts : whether all that it delivers counts, as far as is known; not where it waits for other parts, came late, or
+        something newer counts in its place. None where it delivers nothing that another file could replace
     control_totals : sum of BilledCost per currency over the stored rows as the file says it, to its last decimal
     walked : the file was found in a directory, not named by the user
     """
@@ -34,6 +38,21 @@ class FileReport:
     control_totals: dict[str, Decimal] = field(default_factory=dict)
     batch_id: str | None = None
     walked: bool = False
+    counts: bool | None = None
+
+    def settle(self, counts: bool | None) -> None:
+        """Keep whether it counts, and say it of a file that was stored before.
+
+        Example
+        -------
+        >>> one = FileReport("a.csv", "focus-1.0", "unchanged", "the same content was stored before")
+        >>> one.settle(False)
+        >>> one.counts, one.reason.endswith("--newest takes it all the same")
+        (False, True)
+        """
+        if self.status == UNCHANGED and (self.counts is False) != (counts is False):
+            self.reason = self.reason + OUT if counts is False else self.reason.removesuffix(OUT)
+        self.counts = counts
 
     def as_dict(self) -> dict[str, Any]:
         """The file's part of the JSON contract; decimals as text."""
@@ -47,6 +66,7 @@ class FileReport:
             "rows_quarantined": self.rows_quarantined,
             "control_totals": {key: plain(value) for key, value in sorted(self.control_totals.items())},
             "batch_id": self.batch_id,
+            "counts": self.counts,
         }
 
 

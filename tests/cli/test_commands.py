@@ -31,11 +31,11 @@ def test_the_json_of_ingest_is_the_contract(finops, bill: Path) -> None:
     assert set(report) == {"files", "store_version"} and isinstance(report["store_version"], int)
     (file,) = report["files"]
     assert set(file) == {"path", "format", "status", "reason", "rows_read", "rows_stored", "rows_quarantined",
-                         "control_totals", "batch_id"}  # fmt: skip
+                         "control_totals", "batch_id", "counts"}  # fmt: skip
     assert file["path"] == str(bill) and file["format"] == "focus-1.0" and file["status"] == "stored"
     assert (file["rows_read"], file["rows_stored"], file["rows_quarantined"]) == (4, 4, 0)
     assert {c: Decimal(total) for c, total in file["control_totals"].items()} == {"EUR": Decimal(5)}
-    assert isinstance(file["control_totals"]["EUR"], str) and file["batch_id"]
+    assert isinstance(file["control_totals"]["EUR"], str) and file["batch_id"] and file["counts"] is True
     assert as_json(finops("sql", "--json", "FROM ledger SELECT actor")) == [{"actor": "me"}]
 
 

@@ -36,7 +36,7 @@ def test_a_newer_delivery_is_current_and_the_older_stays(store, write):
     older = ingest_paths(store, [write("c.csv", focus_text({"BilledCost": "1"}, {"BilledCost": "2"}, october))]).files[
         0
     ]
-    assert older.status == "unchanged" and "it does not count now" in older.reason
+    assert (older.status, older.counts) == ("unchanged", False) and "it does not count now" in older.reason
     assert ask(store, CURRENT) == [(Decimal(107),)]
     with open_reader(store) as reader:
         assert [one.rows for one in explain_deliveries(reader.connection)] == [1, 1]
@@ -373,6 +373,23 @@ def test_a_final_report_in_parts_replaces_its_draft_though_its_payer_changed(sto
     deliver(BilledCost="10")
     deliver(BilledCost="11", BillingAccountId="another payer", InvoiceId="I-1")
     assert ask(store, CURRENT) == [(Decimal(22),)]
+
+
+def test_what_a_file_delivers_counts_or_not_when_the_command_ends(store, write):
+    bills = [write(f"{n}.csv", focus_text({"BilledCost": n})) for n in "123"]
+    rates = [write(f"rates-{m}.csv", f"month,from_currency,to_currency,rate,source\n2026-0{m}-01,USD,EUR,0.9,bank\n")
+             for m in "89"]  # fmt: skip
+    told = []
+    came = ingest_paths(store, [*bills[:2], *rates], tell=lambda one: told.append(one.counts)).files
+    assert told == [True, True, None, None] and [one.counts for one in came] == [False, True, None, None]
+    again = ingest_paths(store, [bills[1], *rates, bills[2]]).files  # the last one takes the place of the first
+    assert [(one.status, one.as_dict()["counts"]) for one in again] == [
+        ("unchanged", False), ("unchanged", None), ("unchanged", None), ("stored", True),
+    ]  # fmt: skip
+    assert "does not count now" in again[0].reason and "does not count" not in again[1].reason
+    parts = ingest_paths(store, two_parts(write, "cur", "1", "2")).files
+    assert [one.counts for one in parts] == [True, True]
+    assert ingest_paths(store, two_parts(write, "cur", "10")).files[0].counts is False
 
 
 def test_files_of_single_days_say_that_they_replace_each_other_and_add_up_where_one_says_so(store, write):
