@@ -20,6 +20,7 @@ Examples:
   finops ingest exports/                          every file in a folder
   finops ingest --format aws-cur cur.csv.gz       say it yourself
   finops ingest saas.csv --mapping saas.yaml      any other bill, by a mapping that you write (docs/mappings.md)
+  finops ingest --encoding gb18030 bill.csv       a text that is not UTF-8; a byte order mark says it by itself
   finops ingest exports.tar.gz 'bills/**/*.csv'   archives and patterns
   finops ingest 's3://bills/cur/**/*.csv.gz'      object storage: s3://, az://, gs:// (docs/live.md)
   az graph query -q Resources | finops ingest -   what comes in on stdin
@@ -45,6 +46,7 @@ REFUSALS_SHOWN = 20
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--format", "format_name", metavar="NAME", help="The format, where it should not be found out.")
 @click.option("--mapping", metavar="FILE", help="A YAML file that says what the columns mean.")
+@click.option("--encoding", metavar="NAME", help="What texts without a byte order mark are written in: gb18030 ...")
 @click.option("--actor", metavar="NAME", help="Who takes them in, for the ledger. Default: the user who runs this.")
 @click.option("--newest", is_flag=True, help="Take a bill as the newest of its periods even where it looks older.")
 @click.option("--adds", is_flag=True, help="Add files to their periods, in place of nothing: each holds some days.")
@@ -52,8 +54,8 @@ REFUSALS_SHOWN = 20
 @click.option("--interval", type=float, default=5.0, show_default=True, metavar="SECONDS",
               help="With --follow: the time between two looks.")  # fmt: skip
 def command(
-    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
-    newest: bool, adds: bool, watching: bool, interval: float,
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, encoding: str | None,
+    actor: str | None, newest: bool, adds: bool, watching: bool, interval: float,
 ) -> int:  # fmt: skip
     """Take bills, inventories and business figures into the store.
 
@@ -73,13 +75,14 @@ def command(
     if newest and adds:
         raise click.UsageError("--newest puts files in the place of others, --adds adds them. Give one of them.")
     if watching:
-        return _follow(setting, paths, format_name, mapping, actor, interval)
+        return _follow(setting, paths, format_name, mapping, encoding, actor, interval)
     with Progress("", setting) as tell:
         report = ingest_paths(
             setting.workspace,
             list(paths),
             format=format_name,
             mapping=mapping,
+            encoding=encoding,
             actor=actor,
             newest=newest,
             adding=adds,
@@ -118,8 +121,8 @@ def teller(setting: Setting, refused: list[str]) -> Callable[[FileReport], None]
 
 
 def _follow(
-    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, actor: str | None,
-    interval: float,
+    setting: Setting, paths: tuple[str, ...], format_name: str | None, mapping: str | None, encoding: str | None,
+    actor: str | None, interval: float,
 ) -> int:  # fmt: skip
     """Watch until a signal; the file under way is finished, a second signal breaks it off."""
     from finops_kit.cli.common import until_signal
@@ -128,7 +131,7 @@ def _follow(
     with until_signal() as stop:
         if not setting.quiet:
             click.echo(f"Watching {', '.join(paths)}; Ctrl-C stops.", err=True)
-        said = {"format": format_name, "mapping": mapping, "actor": actor}
+        said = {"format": format_name, "mapping": mapping, "encoding": encoding, "actor": actor}
         follow(setting.workspace, paths, teller(setting, []), stop, interval=interval, **said)
     return 0
 

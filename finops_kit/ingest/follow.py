@@ -86,6 +86,7 @@ def follow(
     *,
     format: str | None = None,
     mapping: str | Path | None = None,
+    encoding: str | None = None,
     actor: str | None = None,
     interval: float = INTERVAL_SECONDS,
 ) -> None:
@@ -125,7 +126,7 @@ def follow(
             try:
                 ingest_paths(
                     workspace, [one for one in ready if not one.waits], format=format, mapping=mapping, actor=actor,
-                    together=False, tell=once, should_stop=stop.is_set,
+                    encoding=encoding, together=False, tell=once, should_stop=stop.is_set,
                 )  # fmt: skip
             except StoreBusy as error:
                 tell(FileReport(str(places[0]), reason=f"{error} The files are tried again."))

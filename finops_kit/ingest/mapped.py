@@ -62,15 +62,20 @@ class OpenedMapped(Opened):
 @contextmanager
 def open_mapped(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, mapping: Mapping, spill: Path,
-    hashed: Digest | None = None,
+    hashed: Digest | None = None, encoding: str = "",
 ) -> Iterator[OpenedMapped]:  # fmt: skip
     """Look at a file as its mapping says, and hash it unless it was ``hashed`` before.
+
+    Parameters
+    ----------
+    encoding : what a text without a byte order mark is written in, where the mapping does not say it
 
     Raises
     ------
     SourceRefused : it is no table, or lacks a column that the mapping names
     """
-    source = inspect_file(path, name)
+    said_by = "the mapping" if mapping.encoding else "--encoding"
+    source = inspect_file(path, name, mapping.encoding or encoding, said_by)
     target = spill / f"{path.name}.{mapping.sha256[:12]}.csv"
     try:
         if source.kind == "workbook":

@@ -21,7 +21,8 @@ from finops_kit.ingest.ruled import is_current
 from finops_kit.normalize.exact import prepare
 from finops_kit.normalize.mapping import Mapping, read_mapping
 from finops_kit.settings import Workspace
-from finops_kit.sources.files import Digest
+from finops_kit.sources.encoding import UTF8, find_encoding
+from finops_kit.sources.files import BY_MARK, Digest, SourceFile
 from finops_kit.sources.formats import find_format
 from finops_kit.sources.objects import without_secrets
 from finops_kit.store import Writer, open_writer
@@ -41,6 +42,7 @@ def ingest_paths(
     newest: bool = False,
     adding: bool = False,
     together: bool = True,
+    encoding: str | None = None,
     tell: Callable[[FileReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> IngestReport:
@@ -56,6 +58,8 @@ def ingest_paths(
     together : parts of a report that no manifest lists are the whole of it; if not, each is taken as one that comes
         alone
     mapping : a mapping that says what the columns of any bill mean; see docs/mappings.md
+    encoding : what texts without a byte order mark are written in; where None, the mapping or a header that is known
+        letter by letter may say it, else it is UTF-8
     actor : who does it, for the ledger; the operating system's user where None
     progress : called with a line of text before each file
     tell : called with what became of each file, as soon as that is known
@@ -67,7 +71,7 @@ def ingest_paths(
 
     Raises
     ------
-    UsageError : ``format`` is no format
+    UsageError : ``format`` is no format, ``encoding`` is no encoding
     StoreMissing : the workspace has no store
     """
     if format is not None:
@@ -75,6 +79,9 @@ def ingest_paths(
     said = read_mapping(mapping) if mapping is not None else None
     if said is not None and format is not None:
         raise UsageError("A mapping says the format itself: give --mapping or --format, not both.")
+    if said is not None and said.encoding and encoding is not None:
+        raise UsageError(f"{said.file} says the encoding itself: take `encoding` out of it, or leave --encoding out.")
+    written = find_encoding(encoding) if encoding is not None else ""
     found: list[tuple[str, list[Located], str]] = []
     done: dict[int, FileReport] = {}
     with ExitStack() as unpacked, open_writer(workspace) as writer:
@@ -95,7 +102,7 @@ def ingest_paths(
                 break
             for some in _passes(group, together, done):
                 how = Parts(some, said.sha256 if said else "", replaying, newest, counting, adding)
-                ingested = _ingest_group(writer, some, how, said or format, actor, progress)
+                ingested = _ingest_group(writer, some, how, said or format, written, actor, progress)
                 for one, outcome in zip(some, ingested, strict=True):
                     again = id(one) in done and outcome.status == UNCHANGED
                     done[id(one)] = outcome
@@ -147,6 +154,7 @@ def _ingest_group(
     located: list[Located],
     parts: Parts,
     format: Mapping | str | None,
+    encoding: str,
     actor: str | None,
     progress: Progress | None,
 ) -> Iterator[FileReport]:
@@ -163,7 +171,7 @@ def _ingest_group(
             file.bring()
             brought = True
             alone = len(located) == 1 and not parts.replays
-            with _open(writer, file, format, parts.hashed.get(file.path), alone) as opened:
+            with _open(writer, file, format, encoding, parts.hashed.get(file.path), alone) as opened:
                 one.format = opened.known.name
                 with writer.exclusive():
                     parts.look(writer, number)
@@ -172,12 +180,16 @@ def _ingest_group(
                     digest = opened.scan.expected_digest
                     seen = _seen(writer, digest, format) if digest else None
                     back = opened.known.name == "tag-rules" and seen and not is_current(writer, seen["batch_id"])
+                    about = parts.details(number) | _encoding(opened.scan.source)
+                    if seen and "report" not in about:
+                        back = back or _was_read_otherwise(writer, digest, opened.scan.source)
                     if seen and not back and parts.is_taken(writer, number, seen, digest):
                         one = _unchanged(one, seen, parts.counts(seen["batch_id"]))
                     else:
                         again = {"again": seen["batch_id"]} if seen else {}
-                        one = opened.append(writer, parts.delivery, actor, parts.details(number) | again)
+                        one = opened.append(writer, parts.delivery, actor, about | again)
                         one.counts = just_stored(opened.known.table, parts.delivery)
+                        one.reason = "; ".join(part for part in (_read_as(opened.scan.source), one.reason) if part)
                         parts.wrote(writer)
         except SourceRefused as error:
             one.status, one.reason = REFUSED, str(error)
@@ -197,15 +209,43 @@ def _ingest_group(
 
 
 def _open(
-    writer: Writer, file: Located, format: Mapping | str | None, hashed: Digest | None, alone: bool
+    writer: Writer, file: Located, format: Mapping | str | None, encoding: str, hashed: Digest | None, alone: bool
 ) -> AbstractContextManager[Opened]:
     if isinstance(format, Mapping):
-        return open_mapped(writer.connection, file.path, file.name, format, writer.workspace.root / "spill", hashed)
-    return open_source(writer.connection, file.path, format, file.name, hashed, later=alone)
+        spill = writer.workspace.root / "spill"
+        return open_mapped(writer.connection, file.path, file.name, format, spill, hashed, encoding)
+    return open_source(writer.connection, file.path, format, file.name, hashed, later=alone, encoding=encoding)
 
 
 def _seen(writer: Writer, digest: str, format: Mapping | str | None) -> dict[str, Any] | None:
     return seen_under(writer, digest, format) if isinstance(format, Mapping) else writer.seen(digest)
+
+
+def _encoding(source: SourceFile) -> dict[str, str]:
+    """What the ledger says of a text that is not UTF-8."""
+    if source.encoding == UTF8:
+        return {}
+    return {"encoding": source.encoding, "encoding_said_by": source.encoding_said_by}
+
+
+def _read_as(source: SourceFile) -> str:
+    """What a report says of a text that is not UTF-8, where its user did not say it."""
+    if source.encoding == UTF8 or source.encoding_said_by == "--encoding":
+        return ""
+    return f"read as {source.encoding}, as {source.encoding_said_by} says"
+
+
+def _was_read_otherwise(writer: Writer, digest: str, source: SourceFile) -> bool:
+    """Whether a content was stored before, but as text in another encoding than the one that is said now."""
+    if source.encoding_said_by in ("", BY_MARK):
+        return False
+    found = writer.connection.execute(
+        "SELECT DISTINCT json_extract_string(details, '$.encoding') FROM lake.ledger "
+        "WHERE source_hash = ? AND kind = 'ingest'",
+        [digest],
+    ).fetchall()
+    known = {row[0] for row in found}
+    return bool(known) and not known & {source.encoding, None}
 
 
 def _unchanged(one: FileReport, seen: dict[str, Any], counts: bool | None) -> FileReport:

@@ -31,6 +31,7 @@ from finops_kit.normalize.tag_rules import is_tag_rules
 from finops_kit.sources.alibaba import is_answer, refuse_answer
 from finops_kit.sources.allocations import read_allocation_layout
 from finops_kit.sources.azure import ACTUAL, AMORTIZED, NUMBERS, data_set, find_columns
+from finops_kit.sources.charset import encoded_by_header
 from finops_kit.sources.commas import has_decimal_commas
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import Digest, SourceFile, inspect_file
@@ -92,19 +93,20 @@ def plan_of(known: Format, scan: Scan, remark: str = "") -> Plan:
 @contextmanager
 def open_source(
     connection: duckdb.DuckDBPyConnection, path: Path, format: str | None, name: str | None = None,
-    hashed: Digest | None = None, later: bool = False,
+    hashed: Digest | None = None, later: bool = False, encoding: str = "",
 ) -> Iterator[Opened]:  # fmt: skip
     """Look at a file, name its format, hash it unless it was ``hashed`` before.
 
     Parameters
     ----------
     later : a large text may be hashed as it is read; its scan does not know the hash before
+    encoding : what a text without a byte order mark is written in; where empty, its header may say it, else UTF-8
 
     Raises
     ------
     SourceRefused : it is no file, cannot be read, or is in no known format
     """
-    source = inspect_file(path, name)
+    source = encoded_by_header(inspect_file(path, name, encoding, "--encoding"))
     forced = find_format(format) if format else None
     scan = Scan(connection, source, "")
     if source.kind == "text" and (forced.name == "tag-rules" if forced else is_tag_rules(source.head)):

@@ -88,7 +88,7 @@ def replay(
         raise UsageError(f"{batch} was read by a mapping. Name it, or the corrected one, with --mapping.")
     with tempfile.TemporaryDirectory(prefix="finops-replay-") as place:
         path = Path(place) / "rows.csv"
-        with path.open("w", encoding="utf-8", newline="") as out:
+        with path.open("w", encoding="utf-8-sig", newline="") as out:  # its mapping may say another
             write_raw(split, out, about=False)
         about = {"replays": {"batch_id": batch, "rows": [row["source_row"] for row in split]}}
         chosen = format if format or mapping else split[0]["format"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from finops_kit.errors import SourceRefused
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.normalize.tag_rules import read_tag_rules
 from finops_kit.normalize.yaml_tree import MAX_BYTES
-from finops_kit.sources.files import SourceFile
+from finops_kit.sources.files import SourceFile, SourceStream
 from finops_kit.sources.formats import Format
 from finops_kit.store import Writer
 
@@ -30,10 +29,14 @@ def append_tag_rules(
     ------
     SourceRefused : something in it is wrong, or it was changed meanwhile
     """
-    with source.path.open("rb") as stream:
+    stream = SourceStream(source)
+    try:
         content = stream.read(MAX_BYTES + 1)
+        digest = stream.finish()
+    finally:
+        stream.close()
     rules = read_tag_rules(content, source.name)
-    if hashlib.sha256(content).hexdigest() != expected:
+    if digest != expected:
         raise SourceRefused(f"{source.name} was changed while it was read. Ingest it again when it is complete.")
     with writer.batch(
         kind="ingest", format=known.name, source_file=source.name, source_hash=expected, source_bytes=source.size,

@@ -198,6 +198,14 @@ Every file is recognised by its header and its rows, never by its name; `--forma
 BilledCost of a batch equals the file's own sum to the last digit, or nothing is stored. Columns that FOCUS has no
 place for are kept in `x_Columns`. This page is written by `python -m finops_kit.normalize.gaps > docs/sources.md`.
 
+Texts are UTF-8, or what their byte order mark says (UTF-16, as Excel's "Unicode text" and PowerShell write it; UTF-32).
+Without one, an encoding is never guessed: `--encoding gb18030` (or a line in a mapping) names it, or a header says it
+whose words beyond ASCII are, decoded so, a provider's letter by letter (Alibaba's Chinese columns in GB18030, Azure's
+German ones in Windows-1252). A byte that is nothing in the encoding refuses the file, with its place. The text is decoded
+while it is read, nothing is written beside it, and hash, name and row numbers are those of the file as it came. The
+ledger's `details` name the encoding; the same file with another `--encoding` is a new delivery of it, which replaces
+the older one (not so a part of a report).
+
 Azure's *actual* and *amortised* costs are two data sets of one period. Only the actual one is delivered as `charge` and
 is billed. The amortised one has its own source, `azure-amortized`, and its own data set, `charge_amortized`; all of it
 can be read in `charge_history`, and it is never added. Lines of the two have no id in common, so none is joined to

@@ -20,12 +20,13 @@ from finops_kit.fields import FOCUS_FIELDS, TAGS, TEXT, TIME
 from finops_kit.normalize.entries import unique_names
 from finops_kit.normalize.plan import Input, Plan, Rule
 from finops_kit.normalize.yaml_tree import MAX_BYTES, YamlTree
+from finops_kit.sources.encoding import find_encoding
 
 #: a mapping must fill these
 REQUIRED = ("BilledCost", "BillingCurrency", "BillingPeriodStart", "ProviderName", "ServiceName")
 #: ... where this one is filled, the billing period is its month
 _OR_ELSE = "ChargePeriodStart"
-_KEYS = ("version", "name", "sheet", "columns", "tags")
+_KEYS = ("version", "name", "sheet", "encoding", "columns", "tags")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _MAPPED = {f.name: f for f in FOCUS_FIELDS if f.type != TAGS}
@@ -65,7 +66,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping as it was read: its name, what fills which FOCUS column and tag, and the SHA-256 of its text."""
+    """A mapping as it was read: its name, what fills which FOCUS column and tag, the SHA-256 of its text, and what the
+    files that it reads are written in where they have no byte order mark."""
 
     file: str
     name: str
@@ -73,6 +75,7 @@ class Mapping:
     columns: dict[str, Source]
     tags: dict[str, Source]
     sha256: str
+    encoding: str = ""
 
     def missing(self, header: Sequence[str]) -> list[tuple[int, str]]:
         """Columns that the mapping names and a header lacks, each with the mapping's line."""
@@ -141,11 +144,18 @@ class _Reader(YamlTree):
         if not _NAME.fullmatch(name):
             raise self.wrong(parts["name"], "name", "small letters, digits, '-', '_' and '.' are expected, at most 40.")
         sheet = self.text(parts["sheet"], "sheet") if "sheet" in parts else None
+        encoding = self.encoding(parts["encoding"]) if "encoding" in parts else ""
         columns = self.columns(parts["columns"])
         tags = (
             {k: self.source(v, f"tags.{k}") for k, _, v in self.pairs(parts["tags"], "tags")} if "tags" in parts else {}
         )
-        return Mapping(self.file, name, sheet, columns, tags, sha256)
+        return Mapping(self.file, name, sheet, columns, tags, sha256, encoding)
+
+    def encoding(self, node: Any) -> str:
+        try:
+            return find_encoding(self.text(node, "encoding"))
+        except UsageError as error:
+            raise self.wrong(node, "encoding", str(error)) from error
 
     def columns(self, node: Any) -> dict[str, Source]:
         found: dict[str, Source] = {}

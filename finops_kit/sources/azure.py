@@ -109,6 +109,28 @@ def find_columns(header: Sequence[str]) -> dict[str, int]:
     return by_first_name(NAMES, places)
 
 
+def local_names(header: Sequence[str]) -> list[str]:
+    """Columns whose names are known letter by letter and have letters beyond ASCII: umlauts that no accident writes.
+
+    Example
+    -------
+    >>> local_names(["Währung (BillingCurrency)", "WŠhrung (BillingCurrency)", "Menge"])
+    ['Währung (BillingCurrency)']
+    """
+    known = {name for names in NAMES.values() for name in names}
+    out = []
+    for name in header:
+        found = _BRACKETS.match(name)
+        texts = [found["local"], found["english"]] if found else [name]
+        strange = [text for text in texts if not text.isascii()]
+        if strange and all(
+            spellings(text)[0] in known and all(one.isascii() or ord(one) in _SMOOTH for one in text)
+            for text in strange
+        ):
+            out.append(name)
+    return out
+
+
 def missing_columns(header: Sequence[str]) -> list[str] | None:
     """The needed columns that a header of Azure cost details lacks; None where it is nothing of the kind."""
     found = find_columns(header)

@@ -14,7 +14,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from finops_kit.errors import SourceRefused
 from finops_kit.settings import Workspace
+from finops_kit.sources.encoding import UTF8, Recoder, Undecodable, marked
 
 #: how much of a file is looked at to recognise it, in bytes of content
 HEAD_BYTES = 1 << 20
@@ -30,9 +31,14 @@ BOMB_RATIO = 400
 #: ... once it is larger than this
 BOMB_BYTES = 256 << 20
 
+BY_MARK = "its byte order mark"
+#: what to do with a text in an encoding that is not said
+NAME_IT = "Name its encoding, such as --encoding gb18030 or windows-1252, or save it as UTF-8."
+
 #: a folder that holds this is a store, and no export
 CATALOGUE = Workspace(Path()).catalogue.name
 
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _QUOTE = ord('"')
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -64,7 +70,9 @@ class SourceFile:
     modified_ns : its modification time, to notice a change under way
     packing : ``plain``, ``gzip``
     kind : ``parquet``, ``json``, ``workbook`` or ``text``
-    head : the first bytes of its content, unpacked
+    head : the first bytes of its content, unpacked, as UTF-8
+    encoding : what its text is written in
+    encoding_said_by : its byte order mark, ``--encoding``, the mapping or its header; empty where nothing says it
     """
 
     path: Path
@@ -74,6 +82,8 @@ class SourceFile:
     packing: str
     kind: str
     head: bytes
+    encoding: str = UTF8
+    encoding_said_by: str = ""
 
     def digest(self, known: Digest | None = None) -> str:
         """SHA-256 of the file as it lies on disk, in hex; as it is ``known`` where the file is still the same."""
@@ -137,8 +147,13 @@ def _walk(top: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
-def inspect_file(path: Path, name: str | None = None) -> SourceFile:
+def inspect_file(path: Path, name: str | None = None, encoding: str = "", said_by: str = "") -> SourceFile:
     """Look at a file's first bytes and say what it is packed in and what kind of content it holds.
+
+    Parameters
+    ----------
+    encoding : what a text without a byte order mark is written in, by :func:`.encoding.find_encoding`; UTF-8 if empty
+    said_by : who says so
 
     Raises
     ------
@@ -166,10 +181,32 @@ def inspect_file(path: Path, name: str | None = None) -> SourceFile:
         raise SourceRefused(f"{name} cannot be read: {error.strerror or error}.") from error
     if not head:
         raise SourceRefused(f"{name} holds an empty file. Export it again.")
-    kind = _kind_of(head, name)
+    source = SourceFile(path, name, about.st_size, about.st_mtime_ns, packing, "text", head)
+    if mark := marked(head):
+        source = in_encoding(source, mark, BY_MARK)
+    elif encoding and head[:4] not in (_PARQUET, _ZIP):
+        source = in_encoding(source, encoding, said_by)
+    kind = _kind_of(source.head, name)
     if kind == "parquet" and packing == "gzip":
         raise SourceRefused(f"{name} is a gzipped Parquet file. Unpack it first; Parquet is compressed already.")
-    return SourceFile(path, name, about.st_size, about.st_mtime_ns, packing, kind, head)
+    return replace(source, kind=kind)
+
+
+def in_encoding(source: SourceFile, encoding: str, said_by: str) -> SourceFile:
+    """The same file, known to be text in an encoding; its head as UTF-8.
+
+    Raises
+    ------
+    SourceRefused : its head cannot be read so
+    """
+    known = replace(source, encoding=encoding, encoding_said_by=said_by)
+    if encoding == UTF8:
+        return known
+    stream = SourceStream(known)
+    try:
+        return replace(known, head=stream.read(HEAD_BYTES))
+    finally:
+        stream.close()
 
 
 def _unpacked_head(stream: io.BufferedReader, name: str) -> bytes:
@@ -185,11 +222,9 @@ def _unpacked_head(stream: io.BufferedReader, name: str) -> bytes:
 
 
 def _kind_of(head: bytes, name: str) -> str:
-    if head[:4] == b"PAR1":
+    if head[:4] == _PARQUET:
         return "parquet"
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SourceRefused(f"{name} is UTF-16 text; UTF-8 is expected. Save it as UTF-8.")
-    if head[:4] == b"PK\x03\x04":
+    if head[:4] == _ZIP:
         if b"xl/" in head[:65_536] or b"[Content_Types].xml" in head[:65_536]:
             return "workbook"
         raise SourceRefused(
@@ -212,7 +247,8 @@ class SourceStream(io.RawIOBase):
         """``text`` : refuse what is not UTF-8, which costs a fifth here of what it costs field by field."""
         super().__init__()
         self._source = source
-        self._decoder = codecs.getincrementaldecoder("utf-8")() if text else None
+        self._recoder = Recoder(source.encoding) if source.encoding != UTF8 else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if text and self._recoder is None else None
         self._raw = _Hashed(source.path)
         self._content = gzip.GzipFile(fileobj=self._raw, mode="rb") if source.packing == "gzip" else self._raw
         self._count = 0
@@ -225,9 +261,11 @@ class SourceStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes of the content; UTF-8's byte order mark is left out."""
+        """The next bytes of the content, as UTF-8; a byte order mark is left out."""
         try:
-            piece = self._content.read(size)
+            piece = self._recoder.read(self._content, size) if self._recoder else self._content.read(size)
+        except Undecodable as error:
+            raise self._refuse(self._not_in_its_encoding(error)) from None
         except EOFError:
             raise self._refuse("is a gzip file that ends too early (truncated). Copy or export it again.") from None
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -244,7 +282,7 @@ class SourceStream(io.RawIOBase):
             try:
                 self._decoder.decode(piece, final=not piece)
             except UnicodeDecodeError as error:
-                raise self._refuse("is not UTF-8 text throughout. Save it as UTF-8 and try again.") from error
+                raise self._refuse(self._not_utf8(error)) from error
         if self._count > BOMB_BYTES and self._count > BOMB_RATIO * self._raw.count:
             raise self._refuse(
                 f"unpacks to more than {BOMB_RATIO} times its size; that is no bill. It was not read on."
@@ -256,6 +294,16 @@ class SourceStream(io.RawIOBase):
         while self._raw.read(1 << 20):
             pass
         return self._raw.hash.hexdigest()
+
+    def _not_utf8(self, error: UnicodeDecodeError) -> str:
+        mark = len(codecs.BOM_UTF8) if self._source.encoding_said_by == BY_MARK else 0
+        at = mark + self._count - len(error.object) + error.start + 1
+        return f"is not UTF-8 text throughout (byte {at}). {NAME_IT}"
+
+    def _not_in_its_encoding(self, error: Undecodable) -> str:
+        encoding, said_by = self._source.encoding, self._source.encoding_said_by
+        advice = "Export it again." if said_by == BY_MARK else NAME_IT
+        return f"is not {encoding} text throughout, as {said_by} says: {error} is nothing in it. {advice}"
 
     def _refuse(self, what: str) -> SourceRefused:
         self.problem = self.problem or SourceRefused(f"{self._source.name} {what}")

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.files import HEAD_BYTES, SourceFile
+from finops_kit.sources.files import HEAD_BYTES, NAME_IT, SourceFile
 
 #: the delimiters that are tried, in this order
 DELIMITERS = (",", ";", "\t", "|")
+_NEW_LINE = b"\n"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def read_layouts(source: SourceFile) -> list[Layout]:
     except UnicodeDecodeError as error:
         if not (cut and error.start >= len(source.head) - 4):
             raise SourceRefused(
-                f"{source.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8 and try again."
+                f"{source.name} is not UTF-8 text (byte {error.start + 1}, line "
+                f"{source.head.count(_NEW_LINE, 0, error.start) + 1}). {NAME_IT}"
             ) from error
         text = source.head[: error.start].decode("utf-8-sig")
     layouts: list[Layout] = []
