@@ -8,15 +8,24 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from finops_kit.errors import SourceRefused
+from finops_kit.ingest.beside import Beside, InBucket, Part
 from finops_kit.sources.archives import archive_kind, unpack
 from finops_kit.sources.files import expand_path, report_of
 from finops_kit.sources.manifests import NotWhole, match_listed, may_be_manifest, read_manifest
-from finops_kit.sources.objects import RemoteObject, fetch, find_objects, is_remote, read_address
+from finops_kit.sources.objects import (
+    RemoteObject,
+    fetch,
+    find_objects,
+    folder_of,
+    is_pattern,
+    is_remote,
+    read_address,
+)
 
 #: what stands for stdin
 STDIN = "-"
@@ -36,6 +45,7 @@ class Located:
     remote : the object that is copied to ``path`` when its turn comes
     refusal : why it is not taken in, where that is known already
     waits : it is a manifest, and not all that it lists is there
+    remark : what could not be found out about it
     """
 
     path: Path
@@ -47,6 +57,7 @@ class Located:
     remote: RemoteObject | None = None
     refusal: str = ""
     waits: bool = False
+    remark: str = ""
 
     def bring(self) -> None:
         """Have the file at its path; one that lies elsewhere is copied.
@@ -135,8 +146,8 @@ def _local(given: str | Path, folder: Path) -> list[Located]:
         return _parts(str(paths[0]), [Located(Path(name), name) for name in found], listed)
     located = choose_by_manifests([Located(path, str(path), walked=not alone) for path in paths])
     if not Path(given).expanduser().is_dir():
-        beside = _Beside()
-        located = [beside.part(one) for one in located]
+        beside = Beside()
+        located = [one if one.report else _as_part(one, beside.part(one.path)) for one in located]
     return list(_with_archives(located, folder))
 
 
@@ -181,42 +192,9 @@ def _parts(manifest: str, files: Sequence[Located], listed: Sequence[str]) -> li
     return [replace(one, report=manifest, part=number, listed=names) for number, one in enumerate(files, start=1)]
 
 
-def _known(manifest: Path, listed: Sequence[str]) -> tuple[str, ...]:
-    """The files that a manifest lists: where they lie, as far as they have come."""
-    names = list(listed)
-    for number, key in enumerate(listed):
-        with suppress(NotWhole):
-            (names[number],) = match_listed(manifest.as_posix(), [key], lambda name: Path(name).is_file())
-    return tuple(names)
-
-
-class _Beside:
-    """The manifests that lie beside files which were named without them."""
-
-    def __init__(self) -> None:
-        self._read: dict[Path, list[tuple[Path, tuple[str, ...]]]] = {}
-
-    def part(self, one: Located) -> Located:
-        """A file as the part of the report that a manifest in its folder, or in the one above, lists it in."""
-        folder = one.path.parent
-        for manifest, listed in [*self._manifests(folder.parent), *self._manifests(folder)]:
-            for number, key in enumerate(listed, start=1):
-                try:
-                    (found,) = match_listed(manifest.as_posix(), [key], lambda name: Path(name).is_file())
-                except NotWhole:
-                    continue
-                if Path(found) == one.path:
-                    return replace(one, report=str(manifest), part=number, listed=_known(manifest, listed))
-        return one
-
-    def _manifests(self, folder: Path) -> list[tuple[Path, tuple[str, ...]]]:
-        if folder not in self._read:
-            found = self._read[folder] = []
-            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-                with suppress(SourceRefused):
-                    if may_be_manifest(path.name) and (listed := read_manifest(path, str(path))):
-                        found.append((path, listed))
-        return self._read[folder]
+def _as_part(one: Located, found: Part) -> Located:
+    """A file as the part of a report that a manifest near it says it is."""
+    return replace(one, report=found.report, part=found.number, listed=found.listed, remark=found.remark)
 
 
 def choose_by_manifests(
@@ -259,7 +237,8 @@ def choose_by_manifests(
 def _remote(given: str, folder: Path) -> list[Located]:
     """The objects of an address; archives and manifests are copied at once, all else when its turn comes."""
     address = read_address(given)
-    found = find_objects(address)
+    seen: list[RemoteObject] = []
+    found = find_objects(address, seen)
     alone = len(found) == 1 and found[0].address == address
     located = [Located(_place(folder, one), str(one.address), not alone, remote=one) for one in found]
     if alone and may_be_manifest(located[0].name):
@@ -267,6 +246,10 @@ def _remote(given: str, folder: Path) -> list[Located]:
         if listed := read_manifest(located[0].path, located[0].name):
             return _listed(located[0], listed, folder)
     located = choose_by_manifests(located, Located.brought)
+    if alone or is_pattern(address):
+        beside = InBucket(found[0], seen, None if alone else folder_of(address))
+        located = [one if one.report or one.refusal or not one.remote else _as_part(one, beside.part_of(one.remote))
+                   for one in located]  # fmt: skip
     out: list[Located] = []
     for number, one in enumerate(located):
         if one.refusal or _PLAIN.search(one.name):

@@ -204,6 +204,8 @@ def _ingest_group(
         if one.status == REFUSED and parts.delivery.held:
             one.reason += " The parts of its report that came before wait."
         parts.delivery.broken = parts.delivery.broken or one.status == REFUSED
+        if file.remark and one.status == STORED:
+            one.reason = "; ".join(part for part in (one.reason, file.remark) if part)
         one.walked = file.walked and brought and not file.listed
         yield one
 

@@ -120,39 +120,92 @@ def read_address(text: str) -> Address:
     return Address(scheme, found["bucket"], found["key"])
 
 
-def find_objects(address: Address) -> list[RemoteObject]:
+def is_pattern(address: Address) -> bool:
+    """Whether an address stands for what matches it.
+
+    Example
+    -------
+    >>> is_pattern(read_address("s3://bills/2026/*.csv.gz")), folder_of(read_address("s3://bills/2026/*.csv.gz"))
+    (True, '2026')
+    """
+    return bool(_SIGNS.search(address.key))
+
+
+def folder_of(address: Address) -> str:
+    """The folder below which everything is listed to find what an address stands for."""
+    pattern = _SIGNS.search(address.key)
+    return address.key[: pattern.start()].rpartition("/")[0] if pattern else address.key.strip("/")
+
+
+def list_folder(one: RemoteObject, folder: str) -> list[RemoteObject]:
+    """The objects that lie in a folder of an object's bucket themselves, and not below it.
+
+    Raises
+    ------
+    SourceRefused : it may not be listed, or does not answer
+    """
+    address = Address(one.address.scheme, one.address.bucket, folder)
+    found = _asked(address, lambda: _listing(one.files, f"{address.bucket}/{folder}".rstrip("/"), below=False))
+    return [_object(address, info, one.files) for info in found if info.is_file]
+
+
+def find_object(one: RemoteObject, key: str) -> RemoteObject | None:
+    """Another object of an object's bucket; None where there is none.
+
+    Raises
+    ------
+    SourceRefused : it may not be read, or the place does not answer
+    """
+    address = Address(one.address.scheme, one.address.bucket, key)
+    info = _asked(address, lambda: one.files.get_file_info(f"{address.bucket}/{key}"))
+    return _object(address, info, one.files) if info.is_file else None
+
+
+def _object(address: Address, info: Any, files: Any) -> RemoteObject:
+    bucket, _, key = info.path.partition("/")
+    return RemoteObject(Address(address.scheme, bucket, key), info.size, info.mtime, files)
+
+
+def find_objects(address: Address, seen: list[RemoteObject] | None = None) -> list[RemoteObject]:
     """The objects that an address stands for: itself, all below a folder, or what a pattern matches; sorted.
 
     ``*`` stays within a folder, ``**`` does not. Empty markers of folders and hidden names are left out.
+
+    Parameters
+    ----------
+    seen : takes everything that was listed to find them
 
     Raises
     ------
     SourceRefused : nothing is there, it may not be read, or it does not answer
     """
     files = _open_store(address)
-    pattern = _SIGNS.search(address.key)
+    pattern = is_pattern(address)
     if not pattern and address.key and not address.key.endswith("/"):
         found = _asked(address, lambda: files.get_file_info(f"{address.bucket}/{address.key}"))
         if found.is_file:
             return [RemoteObject(address, found.size, found.mtime, files)]
-    folder = address.key[: pattern.start()].rpartition("/")[0] if pattern else address.key.strip("/")
+    folder = folder_of(address)
     fits = re.compile(pattern_as_regex(address.key) if pattern else r".*", re.DOTALL)
     out = []
     for info in _asked(address, lambda: _listing(files, f"{address.bucket}/{folder}".rstrip("/"))):
-        bucket, _, key = info.path.partition("/")
+        one = _object(address, info, files)
+        key = one.address.key
+        if seen is not None and info.is_file:
+            seen.append(one)
         hidden = any(part.startswith(".") for part in key[len(folder) :].split("/"))
         if info.is_file and not hidden and fits.fullmatch(key):
-            out.append(RemoteObject(Address(address.scheme, bucket, key), info.size, info.mtime, files))
+            out.append(one)
     if not out:
         what = "matches no object" if pattern else "does not exist, or holds no object"
         raise SourceRefused(f"{address} {what}. Check the address.")
     return sorted(out, key=lambda one: one.address.key)
 
 
-def _listing(files: Any, folder: str) -> Any:
+def _listing(files: Any, folder: str, below: bool = True) -> Any:
     from pyarrow.fs import FileSelector
 
-    return files.get_file_info(FileSelector(folder, recursive=True))
+    return files.get_file_info(FileSelector(folder, recursive=below, allow_not_found=not below))
 
 
 def pattern_as_regex(pattern: str) -> str:

@@ -19,7 +19,10 @@ from tests_ingest import ask, fingerprint, focus_text
 
 from finops_kit.errors import SourceRefused
 from finops_kit.ingest import ingest_paths
+from finops_kit.sources import objects
 from finops_kit.sources.objects import find_objects, read_address
+from finops_kit.store import open_reader
+from finops_kit.store.explain import explain_deliveries
 
 THREE = focus_text({"BilledCost": "4.5", "BillingAccountId": "3"})
 
@@ -99,6 +102,51 @@ def test_a_delivery_that_is_not_whole_is_left_alone(aws, store):
         (one,) = ingest_paths(store, [given]).files
         assert one.status == "refused" and "the delivery is not whole" in one.reason
     assert fingerprint(store) == before
+
+
+def test_a_part_that_is_named_alone_finds_its_manifest_in_the_bucket_as_on_disk(aws, store, monkeypatch):
+    folder, keys = _report(aws, "alone")
+    asked, listing = [], objects._listing
+
+    def count(files, place, below=True):
+        asked.append(place)
+        return listing(files, place, below)
+
+    monkeypatch.setattr(objects, "_listing", count)
+    (one,) = ingest_paths(store, [f"s3://cur/{keys[1]}"]).files
+    assert (one.status, one.counts) == ("stored", False) and "counts once part 1 of its report has come" in one.reason
+    assert asked == [folder.removeprefix("s3://")], "one request, and not for what lies below"
+    with open_reader(store) as reader:
+        (status,) = explain_deliveries(reader.connection)
+    assert f"Next: finops ingest s3://cur/{keys[0]}" in status.todo
+    del asked[:]
+    ingest_paths(store, [f"{folder}/n*/*-00001.csv"])  # a pattern lists what is below it once
+    assert asked == [folder.removeprefix("s3://")]
+    assert ask(store, 'SELECT "BilledCost"::DOUBLE FROM charge ORDER BY 1') == [(1.5,), (7.0,)]
+    assert {one.status for one in ingest_paths(store, [f"{folder}/cur-Manifest.json"]).files} == {"unchanged"}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["usual name", "another name"])
+def test_a_bucket_that_may_not_be_listed_is_asked_for_the_usual_names_and_says_what_it_cannot_know(
+    aws, store, monkeypatch, named
+):
+    # AWS Data Exports lay the manifest in metadata/ beside data/
+    prefix, place = f"export{named}", "BILLING_PERIOD=2026-09"
+    keys = [f"{prefix}/data/{place}/focus-0000{part}.csv" for part in (1, 2)]
+    manifest = json.dumps({"dataFiles": [f"s3://cur/{key}" for key in keys]})
+    name = "focus-Manifest.json" if named else "mine-manifest.json"
+    for key, body in ((keys[0], ONE), (f"{prefix}/metadata/{place}/{name}", manifest)):
+        aws.put_object(Bucket="cur", Key=key, Body=body)
+
+    def deny(*_, **__):
+        raise OSError("AWS Error ACCESS_DENIED during ListObjectsV2 operation: Access Denied")
+
+    monkeypatch.setattr(objects, "_listing", deny)
+    (one,) = ingest_paths(store, [f"s3://cur/{keys[0]}"]).files
+    assert (one.status, one.counts) == ("stored", not named)
+    assert ("counts once part 2 of its report has come" in one.reason) is named
+    assert ("whether a manifest lists it with other files could not be looked up (s3://cur/" in one.reason) is not named
+    assert ("may not be read with the credentials at hand" in one.reason) is not named
 
 
 @pytest.mark.parametrize(
