@@ -18,7 +18,7 @@ from finops_kit.cli.common import Setting, report_error, with_globals
 #: the commands, one module each, in the order of a first day
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "ingest", "observe", "quarantine", "status")),
-    ("Read", ("report", "serve", "lab", "sql")),
+    ("Read", ("report", "prices", "serve", "lab", "sql")),
     ("Prove and hand on", ("trace", "diff", "close", "verify", "ledger", "export")),
     ("Keep safe", ("backup", "restore", "retention", "compact")),
 )

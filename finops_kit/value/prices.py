@@ -17,16 +17,14 @@ def _taken_back(lens: Table) -> BooleanValue:
     return (lens.native_BilledCost < 0).fill_null(False)
 
 
-def unit_sums(lens: Table) -> Table:
-    """What was bought of each SKU by month, in the unit and currency billed in: no exchange rate in between.
+def purchases(lens: Table) -> Table:
+    """The charges by which something was bought at a price of its own: usage of a SKU, no correction, no commitment.
 
     Lines that take a cost back are no purchase: they repeat the quantity of what they take back, at no price.
 
     Returns
     -------
-    one row per provider, ServiceName, ``sku`` (SkuPriceId, else SkuId), PricingUnit, BillingCurrency and month:
-    ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``contracted_quantity`` and ``listed_quantity`` (of the
-    charges that say such a cost), ``described`` (what the bills call it), ``EffectiveCost`` (lens's currency)
+    the lens's rows, with ``sku``: SkuPriceId, else SkuId
     """
     usage = lens.filter(
         (lens.ChargeCategory == "Usage")
@@ -36,7 +34,19 @@ def unit_sums(lens: Table) -> Table:
         & lens.CommitmentDiscountId.isnull()
         & ~_taken_back(lens)
     )
-    usage = usage.mutate(sku=ibis.coalesce(usage.SkuPriceId, usage.SkuId))
+    return usage.mutate(sku=ibis.coalesce(usage.SkuPriceId, usage.SkuId))
+
+
+def unit_sums(lens: Table) -> Table:
+    """What was bought of each SKU by month, in the unit and currency billed in: no exchange rate in between.
+
+    Returns
+    -------
+    one row per provider, ServiceName, ``sku`` (see :func:`purchases`), PricingUnit, BillingCurrency and month:
+    ``quantity``, ``contracted``, ``listed`` (BillingCurrency), ``contracted_quantity`` and ``listed_quantity`` (of the
+    charges that say such a cost), ``described`` (what the bills call it), ``EffectiveCost`` (lens's currency)
+    """
+    usage = purchases(lens)
     return usage.group_by([*PRICE_ITEM, "month"]).agg(
         quantity=usage.PricingQuantity.sum(),
         contracted=usage.native_ContractedCost.sum(),
