@@ -20,9 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from finops_kit.errors import SourceRefused
-from finops_kit.sources.files import report_of
 from finops_kit.sources.manifests import MAX_BYTES, NotWhole, match_listed, may_be_manifest, read_manifest
 from finops_kit.sources.objects import RemoteObject, fetch, find_object, list_folder
+from finops_kit.sources.parts import report_of
 
 #: so many manifests of one folder are read, and no more
 MOST_MANIFESTS = 20

@@ -6,7 +6,8 @@ would show half of its cost. So parts wait until the report is whole, and then b
 - parts that come in one command, or that a manifest lists, are whole with the last of them;
 - a part that comes alone adds to its report where that is current and lacks the part;
 - one whose part is there already begins a new delivery, which waits until it has every part of the one before, or every
-  part that its manifest lists.
+  part that its manifest lists;
+- one whose name says that there are others (``-00003.csv.gz``, ``part-00000-of-00003``) waits for those.
 
 Modes of a delivery: ``replace`` and ``append`` count at once; ``replace-part`` and ``append-part`` wait;
 ``append-whole`` says that the parts before it, of its account and period, are whole. Nothing is updated when they
@@ -86,7 +87,7 @@ class Delivery:
         """The batches that deliver an account and period together, as far as they are stored."""
         return tuple(self.batches)
 
-    def when_late(self, mode: str) -> str:
+    def when_late(self, mode: str, pair: Pair) -> str:
         """The mode in which it is delivered if it is older than what counts."""
         return mode.removesuffix("-whole") + "-late"
 
@@ -113,6 +114,7 @@ class AlonePart(Delivery):
     ----------
     report, part : the report that it is a part of, and its number
     parts : the numbers of all parts, where a manifest lists them
+    said : the numbers of parts that exist for certain, as its name says
 
     Attributes
     ----------
@@ -121,9 +123,9 @@ class AlonePart(Delivery):
 
     standing: Standing
 
-    def __init__(self, report: str, part: int, parts: Iterable[int] = ()) -> None:
+    def __init__(self, report: str, part: int, parts: Iterable[int] = (), said: Iterable[int] = ()) -> None:
         super().__init__()
-        self.part, self._report, self._listed = part, report, set(parts)
+        self.part, self._report, self._listed, self._said = part, report, set(parts), set(said)
         self._told: dict[Pair, Told] = {}
 
     def begin(self, dataset: str, source_system: str) -> None:
@@ -142,13 +144,15 @@ class AlonePart(Delivery):
         waiting = self._waiting(told)
         if waiting and self.part in waiting.parts:
             waiting = None
-        if waiting is None:
-            if self._report in current.reports and self.part not in current.parts:
-                return "append"
-            if not self._listed and len(current.parts) < 2:
+        if self._adds_to(current) and (waiting is None or waiting.late):
+            return "append"
+        if waiting is None and not self._listed:
+            several = len(current.parts) > 1 or len(self._said) > 1
+            if not several or self.newest:
                 return "replace"
         here = waiting.parts if waiting else set()
         expected = self._listed or (waiting.listed if waiting else set()) or current.parts
+        expected = expected if self._listed else expected | self._said
         lacks = expected - here - {self.part}
         if lacks:
             self.lacks |= lacks
@@ -159,20 +163,49 @@ class AlonePart(Delivery):
         self.held |= {pair for pair, other in self._told.items() if self._waiting(other) and pair != (account, period)}
         return "append-whole"
 
+    def _adds_to(self, current: Chain) -> bool:
+        """Whether the delivery that counts is of its report, and lacks it."""
+        return self._report in current.reports and self.part not in current.parts
+
+    def judged(self, mode: str) -> bool:
+        """Whether a delivery of this mode is held against the one that counts, which may be newer."""
+        return super().judged(mode) or (mode == "append" and not self.newest)
+
     def together(self, pair: Pair) -> tuple[str, ...]:
         """The batches that deliver an account and period together, as far as they are stored."""
         waiting = self._waiting(self._told.get(pair))
         before = waiting.batches if waiting and self.part not in waiting.parts else []
         return (*before, *self.batches)
 
-    def when_late(self, mode: str) -> str:
+    def when_late(self, mode: str, pair: Pair) -> str:
         """It waits: the parts that are still to come may show that it is newer."""
+        if mode == "append":  # no part of what counts, but of an older report of that name
+            waiting = self._waiting(self._told.get(pair))
+            mode = "append" if waiting and self.part not in waiting.parts else "replace"
         return mode.removesuffix("-whole") + "-part"
 
     def wants(self, batch_id: str) -> bool:
         """Whether a delivery that waits lacks this part, although its content was stored with an earlier one."""
         waiting = [chain for told in self.standing.told.values() if (chain := self._waiting(told))]
         return any(self.part not in chain.parts and batch_id not in chain.batches for chain in waiting)
+
+
+def in_words(numbers: Iterable[int]) -> str:
+    """Numbers of parts in a sentence.
+
+    Example
+    -------
+    >>> in_words({7, 1, 2, 3, 4, 6})
+    '1 to 4, 6, 7'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = ([f"{run[0]} to {run[-1]}"] if len(run) > 3 else map(str, run) for run in runs)
+    return ", ".join(one for run in told for one in run)
 
 
 def lost_accounts(

@@ -6,14 +6,15 @@ Two things in a bill itself say so, and nothing else is taken for it:
 - *less of a month after more of it*: neither is invoiced, the one that comes ends before its period does, and its use
   ends on an earlier day than in the one that counts.
 
-Such a delivery is stored like every other, as one that never counts (mode ``replace-late``, or ``append-late`` at the
-end of a report in parts; parts that came alone wait). So are rows that come again from quarantine after a newer
+A part that would add to the report that counts is held against it by the first of them alone: its use may end on any
+day. Such a delivery is stored like every other, as one that never counts (mode ``replace-late``, or ``append-late`` at
+the end of a report in parts; parts that came alone wait). So are rows that come again from quarantine after a newer
 delivery has taken the place of theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,8 +52,12 @@ class Evidence:
     since: datetime | None = None
 
 
-def why_late(new: Evidence, known: Evidence) -> str:
+def why_late(new: Evidence, known: Evidence, whole: bool = True) -> str:
     """Why a bill is older than the one that counts; empty where nothing says so.
+
+    Parameters
+    ----------
+    whole : it is a bill, and not one more part of one, whose use may end on any day
 
     Example
     -------
@@ -68,7 +73,7 @@ def why_late(new: Evidence, known: Evidence) -> str:
         return ""
     if known.invoiced:
         return DRAFT
-    if new.until is None or known.until is None or new.ends is None or new.until >= new.ends:
+    if not whole or new.until is None or known.until is None or new.ends is None or new.until >= new.ends:
         return ""
     if new.until.date() < known.until.date():
         return SHORTER.format(until=f"{new.until:%Y-%m-%d}", known=f"{known.until:%Y-%m-%d}")
@@ -95,19 +100,25 @@ def settle(
         delivery.late = dict.fromkeys(_replaced(writer, dataset, source_system, delivery.adds) & modes.keys(), REPLACED)
     else:
         judged = {pair: delivery.together(pair) for pair, mode in modes.items() if delivery.judged(mode)}
-        delivery.late, shorter = late_periods(writer, dataset, source_system, judged)
+        growing = {pair for pair in judged if modes[pair] == "append"}
+        delivery.late, shorter = late_periods(writer, dataset, source_system, judged, growing)
         delivery.days_lost = {pair: days for pair, days in shorter.items() if modes[pair] == "replace"}
-    return {pair: delivery.when_late(mode) if pair in delivery.late else mode for pair, mode in modes.items()}
+    return {pair: delivery.when_late(mode, pair) if pair in delivery.late else mode for pair, mode in modes.items()}
 
 
 def late_periods(
-    writer: Writer, dataset: str, source_system: str, batches: Mapping[Pair, Sequence[str]]
+    writer: Writer,
+    dataset: str,
+    source_system: str,
+    batches: Mapping[Pair, Sequence[str]],
+    growing: Container[Pair] = (),
 ) -> tuple[dict[Pair, str], dict[Pair, str]]:
     """The accounts and periods of which batches bring an older bill than the one that counts, and why.
 
     Parameters
     ----------
     batches : for each account and start of a period those that deliver it together, none of them current yet
+    growing : where they would add to what counts: of those only whether it is a draft says anything
 
     Returns
     -------
@@ -124,7 +135,7 @@ def late_periods(
         new, known = evidence[tuple(batches[pair])].get(pair), evidence[tuple(stored)].get(pair)
         if new is None or known is None:
             continue
-        if why := why_late(new, known):
+        if why := why_late(new, known, pair not in growing):
             found[pair] = why
         elif not new.invoiced and new.since and known.since and new.since.date() > known.since.date():
             lacks[pair] = f"from {known.since:%Y-%m-%d} to before {new.since:%Y-%m-%d}"

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from finops_kit.errors import SourceRefused
 from finops_kit.ingest.beside import Beside, InBucket, Part
 from finops_kit.sources.archives import archive_kind, unpack
-from finops_kit.sources.files import expand_path, report_of
+from finops_kit.sources.files import expand_path
 from finops_kit.sources.manifests import NotWhole, match_listed, may_be_manifest, read_manifest
 from finops_kit.sources.objects import (
     RemoteObject,
@@ -26,6 +26,7 @@ from finops_kit.sources.objects import (
     is_remote,
     read_address,
 )
+from finops_kit.sources.parts import report_of, said_parts
 
 #: what stands for stdin
 STDIN = "-"
@@ -134,6 +135,11 @@ def report_name(one: Located) -> tuple[str, int] | None:
     if remote := re.match(r"^(\w+):/+", found[0]):
         return f"{remote[1]}://{found[0][remote.end() :]}", found[1]
     return Path(found[0]).absolute().as_posix(), found[1]
+
+
+def said_by_name(one: Located) -> frozenset[int]:
+    """The parts of its report that exist for certain, as its own name says; empty where a manifest lists them."""
+    return frozenset() if one.listed else said_parts(Path(one.name))
 
 
 def _local(given: str | Path, folder: Path) -> list[Located]:

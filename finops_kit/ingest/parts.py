@@ -13,7 +13,7 @@ from typing import Any
 from finops_kit.errors import SourceRefused
 from finops_kit.ingest.counting import Counting
 from finops_kit.ingest.deliveries import AlonePart, Delivery
-from finops_kit.ingest.locations import Located, report_name
+from finops_kit.ingest.locations import Located, report_name, said_by_name
 from finops_kit.ingest.standing import Standing
 from finops_kit.sources.files import Digest
 from finops_kit.store import Writer
@@ -64,8 +64,10 @@ class Parts:
         elif not adding and (len(located) > 1 or len(listed) == 1):
             self._contents = [self._hash(one) for one in located]
         elif name := self._names[0]:
-            self.delivery = AlonePart(*name, parts=self._numbers if listed else ())
+            said = said_by_name(located[0])
+            self.delivery = AlonePart(*name, parts=self._numbers if listed else (), said=said)
             self.delivery.newest = newest
+            self._numbers = self._numbers if listed else sorted(said | set(self._numbers))
 
     def _hash(self, one: Located) -> str | None:
         try:
@@ -141,6 +143,6 @@ class Parts:
         out: dict[str, Any] = {"report": name[0], "part": name[1]}
         if len(self._numbers) > 1:
             out["parts"] = self._numbers
-            if not self.delivery.batches and len(self._files) <= NAMES_KEPT:
+            if not self.delivery.batches and len(self._files) == len(self._numbers) <= NAMES_KEPT:
                 out["files"] = self._files
         return out

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from finops_kit.errors import ReconciliationFailed, SourceRefused
-from finops_kit.ingest.deliveries import Delivery, lost_accounts, refuse_unnamed
+from finops_kit.ingest.deliveries import Delivery, in_words, lost_accounts, refuse_unnamed
 from finops_kit.ingest.late import settle
 from finops_kit.ingest.report import STORED, FileReport
 from finops_kit.ingest.scan import Scan, add_totals
@@ -94,7 +94,7 @@ def _append(
         note = f"{batch.rows_quarantined} of {batch.rows_read} rows were quarantined: {reasons[0]}"
     note_of_parts = ""
     if mode.waits and plan.table == "charge":
-        named = ", ".join(map(str, sorted(mode.lacks)))
+        named = in_words(mode.lacks)
         said = f"part {named} of its report has" if len(mode.lacks) == 1 else f"parts {named} of its report have"
         note_of_parts = f"counts once {said} come" if named else ""
         note_of_parts = "waits for the part that was refused" if mode.broken else note_of_parts

@@ -360,27 +360,3 @@ class _Hashed(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
-
-
-_PART = re.compile(
-    r"^(?P<stem>(?:.*?[-_.])?)(?:part[-_]?(?P<named>\d{1,6}(?:_\d{4})?)|(?P<padded>0\d{4,5}))"
-    r"(?P<rest>(?:[-_][0-9A-Za-z-]{6,})?(?:\.[A-Za-z0-9]+)+)$"
-)
-
-
-def report_of(path: Path) -> tuple[str, int] | None:
-    """The report that a part file belongs to and which part it is, by its name; None for a file of its own.
-
-    A part says so (``part-0002``, ``part_1``, Azure's ``part_1_0001``) or counts in five digits or more (``-00001``).
-    A shorter number may be a day or a delivery, and two deliveries must never be added up.
-
-    Example
-    -------
-    >>> report_of(Path("aws/cur-00002.csv.gz")), report_of(Path("focus_2026-09.csv")), report_of(Path("bill-2.csv"))
-    (('aws/cur-*.csv.gz', 2), None, None)
-    """
-    found = _PART.match(path.name)
-    if not found:
-        return None
-    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    return f"{path.parent.as_posix()}/{found['stem']}*{suffix}", int((found["named"] or found["padded"]).split("_")[0])

@@ -137,6 +137,8 @@ def _waits(told: Told, waiting: list[Row], counts: bool) -> list[str]:
         file = names[lacks[0]] or "the missing part"
         out.append(f"{named[0].upper()}{named[1:]} {missing}; until then {until}.")
         out.append(f"Next: finops ingest {file}, or all parts of the report in one command.")
+        if len(waiting) == 1 and not any(names.values()):  # only its own name, or the report before it, says so
+            out.append(f"Should it be the whole bill: finops ingest --newest {waiting[0]['source_file']}.")
     else:
         out.append(f"Until it is whole {until}. Next: take in all parts of the report in one command.")
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from decimal import Decimal
 
@@ -271,6 +272,51 @@ def test_a_newer_report_counts_with_the_part_that_shows_that_it_is_newer(store, 
     assert ask(store, CURRENT) == [(Decimal(19),)]
     ingest_paths(store, [later])
     assert ask(store, CURRENT) == [(Decimal(10 + 2 * 18),)]
+
+
+def test_a_part_whose_name_says_that_there_are_others_waits_for_them(store, write):
+    def part(name: str, amount: str):
+        content = focus_text({"BilledCost": amount})
+        return ingest_paths(store, [write(name, gzip.compress(content.encode(), mtime=0))]).files[0]
+
+    ingest_paths(store, [write("month.csv", focus_text({"BilledCost": "1"}))])
+    third = part("cur/cur-00003.csv.gz", "30")
+    assert third.counts is False and third.reason == "counts once parts 1, 2 of its report have come"
+    assert ask(store, CURRENT) == [(Decimal(1),)]
+    status = status_of(store)
+    assert "Part 1 and part 2 have not come or were refused; until then the delivery before it counts." in status.todo
+    assert f"Should it be the whole bill: finops ingest --newest {third.path}." in status.todo
+    part("cur/cur-00001.csv.gz", "10")
+    assert part("cur/cur-00002.csv.gz", "20").counts and ask(store, CURRENT) == [(Decimal(60),)]
+    # of how many it is nobody says, and so the first of a report counts at once; one that says it waits
+    assert part("other/cur-00001.csv.gz", "7").counts is False, "the report before it had three parts"
+    assert ingest_paths(store, [write("one.csv", focus_text({"BilledCost": "2"}))]).files[0].counts
+    assert part("new/cur-00001.csv.gz", "8").counts and ask(store, CURRENT) == [(Decimal(8),)]
+    assert part("beam/part-00000-of-00002.csv.gz", "100").counts is False
+    assert part("beam/part-00001-of-00002.csv.gz", "200").counts and ask(store, CURRENT) == [(Decimal(300),)]
+    assert part("last/cur-00002.csv.gz", "5").counts is False
+    assert ingest_paths(store, [third.path.replace("cur/cur-00003", "last/cur-00002")], newest=True).files[0].counts
+    assert ask(store, CURRENT) == [(Decimal(5),)]
+
+
+def test_shards_of_one_export_are_one_bill(store, write):
+    shards = [write(f"gcp-{n:012}.csv", focus_text({"BilledCost": str(n + 1)})) for n in range(3)]
+    assert all(one.counts for one in ingest_paths(store, shards).files) and ask(store, CURRENT) == [(Decimal(6),)]
+
+
+def test_a_part_of_a_draft_never_adds_to_the_final_report_of_its_name(store, write):
+    final = parts_of(write, "cur", use(11, InvoiceId="I-1"), use(21, InvoiceId="I-1")[11:])
+    ingest_paths(store, final[:1])
+    drafts = [write(f"cur/cur-0000{n}.csv", focus_text(*use(29), {"BilledCost": n})) for n in "12"]
+    (late,) = ingest_paths(store, drafts[1:]).files
+    assert late.counts is False and "does not count: it brings a draft, which came after the final bill" in late.reason
+    assert ask(store, CURRENT) == [(Decimal(10),)] and "cur-00002.csv does not count" in status_of(store).todo
+    final = parts_of(write, "cur", use(11, InvoiceId="I-1"), use(21, InvoiceId="I-1")[11:])
+    (added,) = ingest_paths(store, final[1:]).files  # its use begins and ends where it wants
+    assert added.counts and ask(store, CURRENT) == [(Decimal(20),)]
+    (late,) = ingest_paths(store, [write("cur/cur-00001.csv", focus_text(*use(29), {"BilledCost": "1"}))]).files
+    assert late.counts is False and ask(store, CURRENT) == [(Decimal(20),)]
+    assert (len(status_of(store).current), len(status_of(store).late), status_of(store).waiting) == (2, 2, [])
 
 
 def listing(write, folder: str, *names: str):

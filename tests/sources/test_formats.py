@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from finops_kit.errors import ColumnMissing
 from finops_kit.fields import FOCUS_VERSIONS, focus_columns
 from finops_kit.sources.control import EXACT, ControlSum, read_amount, split_amount
-from finops_kit.sources.files import inspect_file, report_of
+from finops_kit.sources.files import inspect_file
 from finops_kit.sources.formats import FORMATS, check_header, recognise_header, refuse_unknown
 from finops_kit.sources.layout import read_layouts
+from finops_kit.sources.parts import report_of
 
 
 @pytest.mark.parametrize("version", FOCUS_VERSIONS)
@@ -55,7 +56,9 @@ def test_what_a_format_needs_is_enough_to_know_it(name):
         ("cur-00001.csv.gz", 1), ("part-0002.parquet", 2), ("focus_part_3.csv", 3), ("report-00001.snappy.parquet", 1),
         ("part-00000-6f1c2d3e-aaaa.snappy.parquet", 0), ("part_1_0001.csv", 1), ("bill-2.csv", None),
         ("focus_2026-09.csv", None), ("cur_2026-09-15.csv.gz", None), ("bill.csv", None),
-        ("export_202609.csv", None), ("bill-0901.csv", None),
+        ("export_202609.csv", None), ("bill-0901.csv", None), ("gcp-000000000012.json.gz", 12),
+        ("bill-001234567890.csv", None), ("data_0_2_1.csv.gz", 2001), ("bill_5_9_26.csv", None),
+        ("part-00001-of-00003.csv", 1), ("bill_2of3.csv", 2), ("proof.csv", None),
     ],
 )  # fmt: skip
 def test_only_a_part_is_taken_for_a_part(name, part):
