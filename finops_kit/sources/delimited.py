@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from finops_kit.errors import SourceRefused
+from finops_kit.sources.ahead import ReadAhead
 from finops_kit.sources.files import SourceStream
 from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
 
@@ -43,19 +44,20 @@ class DelimitedRows(TextRows):
 
     def _open(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
         names = self.columns
-        yield from pa_csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
-            read_options=pa_csv.ReadOptions(
-                block_size=BLOCK_BYTES, column_names=names, skip_rows=1, use_threads=False
-            ),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=self.layout.delimiter, newlines_in_values=True, invalid_row_handler=self._reject
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
-                quoted_strings_can_be_null=True, null_values=list(NULL_WORDS), check_utf8=False,
-            ),
-        )  # fmt: skip
+        with ReadAhead(stream) as ahead:
+            yield from pa_csv.open_csv(
+                pa.PythonFile(ahead, mode="r"),
+                read_options=pa_csv.ReadOptions(
+                    block_size=BLOCK_BYTES, column_names=names, skip_rows=1, use_threads=False
+                ),
+                parse_options=pa_csv.ParseOptions(
+                    delimiter=self.layout.delimiter, newlines_in_values=True, invalid_row_handler=self._reject
+                ),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
+                    quoted_strings_can_be_null=True, null_values=list(NULL_WORDS), check_utf8=False,
+                ),
+            )  # fmt: skip
 
     def _reject(self, row: pa_csv.InvalidRow) -> str:
         if row.number is not None and row.number <= 1:

@@ -33,10 +33,20 @@ class Lacking(NamedTuple):
 
 
 def columns_there(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The columns of every table at the version that the connection sees."""
+    """The columns of every table at the version that the connection sees, as the catalogue has them.
+
+    Asked through the engine's own list of columns, the lake reads the statistics of each: 0.4 s for a store of one
+    bill, and 0.01 s so.
+    """
+    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
     there: dict[str, list[str]] = {}
     for table, column in connection.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ? ORDER BY column_index", [LAKE]
+        f"""WITH seen AS (SELECT id FROM {LAKE}.current_snapshot())
+            SELECT t.table_name, c.column_name FROM {catalogue}_column c JOIN {catalogue}_table t USING (table_id), seen
+            WHERE c.parent_column IS NULL
+              AND t.begin_snapshot <= seen.id AND coalesce(t.end_snapshot > seen.id, true)
+              AND c.begin_snapshot <= seen.id AND coalesce(c.end_snapshot > seen.id, true)
+            ORDER BY t.table_id, c.column_order"""
     ).fetchall():
         there.setdefault(table, []).append(column)
     return there
