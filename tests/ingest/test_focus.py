@@ -27,7 +27,7 @@ def test_a_row_is_stored_as_it_stands(store, write):
     assert report == {
         "files": [{
             "path": str(path), "format": "focus-1.0", "status": "stored", "reason": "", "rows_read": 1,
-            "rows_stored": 1, "rows_quarantined": 0, "control_totals": {"EUR": "1.5"},
+            "rows_stored": 1, "rows_quarantined": 0, "control_totals": {"EUR": "1.5"}, "counts": True,
         }],
         "store_version": report["store_version"],
     }  # fmt: skip
