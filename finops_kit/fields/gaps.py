@@ -33,7 +33,8 @@ GAPS: dict[str, tuple[Gap, ...]] = {
         Gap("InvoiceId, PricingCurrency, SkuMeter, SkuPriceDetails, ...", "versions 1.0 and 1.1 do not have them",
             "null, or Microsoft's x_ column of that name"),
         Gap("InvoiceDetailId, CommitmentProgramEligibilityDetails", "new in 1.4, and not among the columns of the store",
-            "kept in x_Columns"),
+            "kept in x_Columns, from where they are asked for by name: `x_Columns['InvoiceDetailId']` in `finops sql`; "
+            "none of the versions that are exported (1.2, 1.0) has them"),
         Gap("ServiceName", "AWS' exports put one service (EC2) into two categories, Compute and Storage",
             "as it stands",
             ("ServiceName-C-000-M", "ServiceName-C-004-C", "ServiceName-C-005-C", "ServiceName-C-007-C",

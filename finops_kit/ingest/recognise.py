@@ -35,7 +35,16 @@ from finops_kit.sources.charset import encoded_by_header
 from finops_kit.sources.commas import has_decimal_commas
 from finops_kit.sources.documents import recognise_document
 from finops_kit.sources.files import Digest, SourceFile, inspect_file
-from finops_kit.sources.formats import FORMATS, Format, check_header, find_format, recognise_header, refuse_unknown
+from finops_kit.sources.focus_schema import version_beside
+from finops_kit.sources.formats import (
+    FORMATS,
+    Format,
+    check_header,
+    find_format,
+    is_version_open,
+    recognise_header,
+    refuse_unknown,
+)
 from finops_kit.sources.jsonlines import read_layout
 from finops_kit.sources.kubernetes import is_kubernetes
 from finops_kit.sources.layout import Layout, read_layouts
@@ -193,7 +202,8 @@ def _known(forced: Format | None, header: Sequence[str], source: SourceFile) -> 
         found = recognise_header(header)
         if found is None:
             raise refuse_unknown(header, source.name)
-        return found
+        said = version_beside(source.path, header) if found.family == "focus" and is_version_open(header) else ""
+        return FORMATS[f"focus-{said}"] if said else found
     check_header(forced, header, source.name)
     return forced
 

@@ -39,6 +39,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         "FinOps Open Cost and Usage Specification 1.0 to 1.4",
         (
             ("every FOCUS column", "the column of that name; other columns are kept in x_Columns"),
+            ("version", "the newest whose columns the header has; where only the schema object beside the file can tell 1.3 from 1.4 (neither ProviderName nor a column of 1.4), what that says, else 1.4. All are read by the same rules"),
             ("ProviderName", "ServiceProviderName where 1.4 has no ProviderName"),
             ("1.0-preview", "taken as 1.0: Provider, Publisher, InvoiceIssuer, Region, UsageQuantity, UsageUnit, x_OnDemandCost; "
              "ChargeSubcategory for ChargeClass and CommitmentDiscountStatus"),

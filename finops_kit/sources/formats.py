@@ -219,6 +219,18 @@ def focus_version(header: Sequence[str]) -> str:
     return "1.0"
 
 
+def is_version_open(header: Sequence[str]) -> bool:
+    """Whether a header may be of FOCUS 1.3 or 1.4: it lacks what 1.4 took away and what it added, which may be absent.
+
+    Example
+    -------
+    >>> is_version_open(["ServiceProviderName"]), is_version_open(["ServiceProviderName", "InvoiceDetailId"])
+    (True, False)
+    """
+    have = {canonical(name) for name in header}
+    return focus_version(header) == "1.4" and not have & {canonical(mark) for mark in _NEWEST_FIRST["1.4"]}
+
+
 def check_header(known: Format, header: Sequence[str], name: str) -> None:
     """Refuse a file that lacks a column its format cannot do without.
 

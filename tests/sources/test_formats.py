@@ -15,7 +15,8 @@ from finops_kit.errors import ColumnMissing
 from finops_kit.fields import FOCUS_VERSIONS, focus_columns
 from finops_kit.sources.control import EXACT, ControlSum, read_amount, split_amount
 from finops_kit.sources.files import inspect_file
-from finops_kit.sources.formats import FORMATS, check_header, recognise_header, refuse_unknown
+from finops_kit.sources.focus_schema import version_beside
+from finops_kit.sources.formats import FORMATS, check_header, is_version_open, recognise_header, refuse_unknown
 from finops_kit.sources.layout import read_layouts
 from finops_kit.sources.parts import report_of
 
@@ -34,6 +35,27 @@ def test_the_other_data_sets_of_focus_are_no_bills_and_no_tables_of_ours(mark, d
     assert recognise_header(header) is None
     assert f"FOCUS' {data_set} data set" in str(refuse_unknown(header, "x.csv"))
     assert recognise_header([*focus_columns("1.2"), "InvoiceDetailId"]).name == "focus-1.4"
+
+
+def test_what_columns_leave_open_between_1_3_and_1_4_the_schema_object_beside_the_file_says(tmp_path):
+    header = [name for name in focus_columns("1.3") if name not in ("ProviderName", "PublisherName")]
+    assert is_version_open(header) and not is_version_open((*focus_columns("1.4"), "InvoiceDetailId"))
+    bill = tmp_path / "data" / "bill.csv"
+    (tmp_path / "metadata" / "schemas").mkdir(parents=True)
+    bill.parent.mkdir()
+
+    def deliver(name, version, columns):
+        said = {"SchemaId": name, "FocusVersion": version, "ColumnDefinition": [{"ColumnName": c} for c in columns]}
+        (tmp_path / "metadata" / "schemas" / f"{name}.json").write_text(json.dumps(said))
+
+    assert version_beside(bill, header) == ""
+    deliver("of-another-table", "1.2", focus_columns("1.2"))
+    (tmp_path / "data" / "notes.json").write_text("{")
+    assert version_beside(bill, header) == ""
+    deliver("of-this", "1.3", header)
+    assert version_beside(bill, header) == "1.3"
+    deliver("of-the-same-columns", "1.4", header)
+    assert version_beside(bill, header) == ""  # two say two things
 
 
 @pytest.mark.parametrize(("file", "version"), [("FocusCost_1.0", "1.0"), ("FocusCost_1.2-preview", "1.2")])
