@@ -178,8 +178,11 @@ EFFECTIVE_COST = f"""CASE
     WHEN {_NEGATION} OR {_COMMITMENT_FEE} THEN {_ZERO}
     ELSE {_BILLED} END"""
 
-#: Before any discount. Negation takes back a billed amount, not a list price, which the covered line has already.
-LIST_COST = f"CASE WHEN {_NEGATION} THEN {_ZERO} ELSE coalesce({_LIST}, {_BILLED}) END"
+#: Before any discount. Negation takes back a billed amount, not a list price, which the covered line has already; a
+#: discount is no part of a list price either. AWS writes 0 where it has no public price: for taxes, credits, fees, spot
+#: and the marketplace (CUR user guide, "Pricing details"); a charge without one is listed as it is billed (FOCUS 1.2).
+LIST_COST = f"""CASE WHEN {_NEGATION} OR {_TYPE} LIKE '%Discount' THEN {_ZERO}
+    WHEN {_TYPE} IN ('Tax', 'Credit', 'Refund') THEN {_BILLED} ELSE coalesce(nullif({_LIST}, 0), {_BILLED}) END"""
 
 #: After negotiated discounts, without commitments: a reservation's covered line is billed 0, so its list price stands.
 CONTRACTED_COST = f"""CASE WHEN {_NEGATION} THEN {_ZERO}
@@ -276,7 +279,8 @@ def _outputs(tags: list[tuple[str, str]], given_tags: Sequence[str] = ()) -> dic
         "InvoiceId": '"bill/InvoiceId"',
         "InvoiceIssuerName": INVOICE_ISSUER,
         "ListCost": LIST_COST,
-        "ListUnitPrice": f'CASE WHEN {_METERED} THEN "pricing/publicOnDemandRate" END',
+        "ListUnitPrice": f'CASE WHEN {_METERED} AND NOT (coalesce({_LIST}, 0) = 0 AND {_BILLED} <> 0) '
+        'THEN "pricing/publicOnDemandRate" END',
         "PricingCategory": PRICING_CATEGORY,
         "PricingCurrency": 'trim("lineItem/CurrencyCode")',
         "PricingQuantity": f'CASE WHEN {_METERED} THEN "lineItem/UsageAmount" END',

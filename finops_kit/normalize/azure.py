@@ -111,8 +111,8 @@ _CAPACITY = f"nullif(json_extract_string({_INFO}, '$.VMCapacityReservationId'), 
 _FOREIGN = '"PricingCurrency" IS NOT NULL'
 
 
-#: values between the columns and FOCUS, step by step; a price of zero is one that the file does not know, as on
-#: covered usage
+#: values between the columns and FOCUS, step by step; a price of zero, and a cost at it, is one that the file does not
+#: know: PayGPrice is said of first-party usage on demand only (Microsoft Learn, "Ingest cost details data")
 _STEPS: tuple[dict[str, str], ...] = (
     {
         " type": "replace(lower(coalesce(\"ChargeType\", 'usage')), ' ', '')",
@@ -206,7 +206,7 @@ def _outputs(known: str) -> dict[str, str]:
         "EffectiveCost": effective,
         "InvoiceId": '"InvoiceId"',
         "InvoiceIssuerName": "coalesce(\"PartnerName\", 'Microsoft')",
-        "ListCost": 'coalesce("PaygCost", " list cost", " contracted cost", "Cost")',
+        "ListCost": 'coalesce(nullif("PaygCost", 0), " list cost", " contracted cost", "Cost")',
         "ListUnitPrice": _LIST_PRICE,
         "PricingCategory": PRICING_CATEGORY,
         "PricingCurrency": 'coalesce("PricingCurrency", upper(trim("Currency")))',

@@ -57,7 +57,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("BilledCost", "UnblendedCost; NetUnblendedCost where a `discount` column says that discounts have no lines"),
             ("EffectiveCost", "covered usage at its commitment rate; a fee by what nobody used of it; else BilledCost; net "
              "columns where BilledCost is net, else discounts count by their lines"),
-            ("ListCost", "pricing/publicOnDemandCost, else BilledCost; nothing on a negation"),
+            ("ListCost", "pricing/publicOnDemandCost of usage and fees, where it is not 0; else BilledCost; nothing on negations and discounts"),
             ("ContractedCost", "BilledCost; the list cost on usage that a reservation covers"),
             ("ChargeCategory", "Usage, DiscountedUsage, SavingsPlanCoveredUsage, SavingsPlanNegation: Usage · Fee, RIFee, "
              "FlatRateSubscription, upfront and recurring fees: Purchase (Usage where unused) · Tax · Credit · discounts "
@@ -77,7 +77,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         (
             ("BilledCost", "actual: the cost · amortised: 0 where a commitment pays, else the cost"),
             ("EffectiveCost", "actual: 0 on a commitment's fee, else the cost · amortised: the cost"),
-            ("ListCost", "paygCostInBillingCurrency, else PayGPrice x Quantity, else ContractedCost"),
+            ("ListCost", "paygCostInBillingCurrency, else PayGPrice x Quantity, else ContractedCost; a zero is no price"),
             ("ContractedCost", "UnitPrice x Quantity, at the file's exchange rate; else the cost"),
             ("ChargeCategory", "Usage, Purchase, Tax, Credit by name · unused commitments: Usage · Refund: Purchase · "
              "RoundingAdjustment and the rest: Adjustment"),

@@ -59,6 +59,11 @@ CASES = [
     ({}, "Usage", "Usage-Based", "Standard", "0.115", "0.115", "0.12", "0.115", None),
     ({"lineItem/UsageType": "EUC1-SpotUsage:m5"},
      "Usage", "Usage-Based", "Dynamic", "0.115", "0.115", "0.12", "0.115", None),
+    # zero: AWS knows no public price of it (spot, the marketplace); nothing is listed at nothing but what is free
+    ({"lineItem/UsageType": "EUC1-SpotUsage:m5", "pricing/publicOnDemandCost": "0.0"},
+     "Usage", "Usage-Based", "Dynamic", "0.115", "0.115", "0.115", "0.115", None),
+    ({"lineItem/UnblendedCost": "0", "pricing/publicOnDemandCost": "0.0"},
+     "Usage", "Usage-Based", "Standard", "0", "0", "0", "0", None),
     (of_type("SavingsPlanCoveredUsage", "0.115", **{"savingsPlan/SavingsPlanARN": PLAN,
                                                     "savingsPlan/SavingsPlanEffectiveCost": "0.07"}),
      "Usage", "Usage-Based", "Committed", "0.115", "0.07", "0.12", "0.115", "Used"),
@@ -76,16 +81,16 @@ CASES = [
      "Usage", "Usage-Based", "Committed", "0", "0.08", "0.12", "0.12", "Used"),
     (of_type("RIFee", "50", **{"reservation/ReservationARN": RESERVED, "pricing/publicOnDemandCost": "0",
              "reservation/UnusedAmortizedUpfrontFeeForBillingPeriod": "2.5", "reservation/UnusedRecurringFee": "1.25"}),
-     "Usage", "Recurring", "Committed", "50", "3.75", "0", "50", "Unused"),
+     "Usage", "Recurring", "Committed", "50", "3.75", "50", "50", "Unused"),
     (of_type("Fee", "300", **{"reservation/ReservationARN": RESERVED, "pricing/publicOnDemandCost": ""}),
      "Purchase", "One-Time", "Standard", "300", "0", "300", "300", None),
     (of_type("Fee", "29", **{"pricing/publicOnDemandCost": ""}),
      "Purchase", "One-Time", "Standard", "29", "29", "29", "29", None),
     (of_type("Tax", "1.9E1", **{"pricing/publicOnDemandCost": "0.0"}),
-     "Tax", "One-Time", None, "19", "19", "0", "19", None),
-    (of_type("Credit", "-5"), "Credit", "One-Time", None, "-5", "-5", "0.12", "-5", None),
-    (of_type("Refund", "-7"), "Adjustment", "One-Time", None, "-7", "-7", "0.12", "-7", None),
-    (of_type("EdpDiscount", "-2"), "Adjustment", "One-Time", None, "-2", "-2", "0.12", "-2", None),
+     "Tax", "One-Time", None, "19", "19", "19", "19", None),
+    (of_type("Credit", "-5"), "Credit", "One-Time", None, "-5", "-5", "-5", "-5", None),
+    (of_type("Refund", "-7"), "Adjustment", "One-Time", None, "-7", "-7", "-7", "-7", None),
+    (of_type("EdpDiscount", "-2"), "Adjustment", "One-Time", None, "-2", "-2", "0", "-2", None),
 ]  # fmt: skip
 
 

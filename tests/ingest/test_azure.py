@@ -212,6 +212,20 @@ def test_prices_in_another_currency_are_converted_at_the_rate_of_the_file(store,
         D("0.11"))  # fmt: skip
 
 
+def test_a_list_cost_of_nothing_is_none(store, write):
+    """Microsoft says no pay-as-you-go price of a commitment's purchase, of spot use and of the marketplace: it is 0."""
+    ingest_paths(store, [write("a.csv", bill(
+        {**FEE, "paygCostInBillingCurrency": "0"},
+        {"PricingModel": "Spot", "PayGPrice": "0", "paygCostInBillingCurrency": "0.0"},
+        {"PayGPrice": "0.2", "paygCostInBillingCurrency": "1.6"},
+        {"CostInBillingCurrency": "0", "UnitPrice": "0", "EffectivePrice": "0", "PayGPrice": "0",
+         "paygCostInBillingCurrency": "0"}))])  # fmt: skip
+    # 1 x 30; 8 hours at 0.1; 8 hours at 0.2; what is free
+    assert ask(store, 'SELECT "ListCost", "ContractedCost", "BilledCost" FROM charge ORDER BY source_row') == [
+        (D(30), D(30), D(30)), (D("0.8"), D("0.8"), D("0.8")), (D("1.6"), D("0.8"), D("0.8")), (D(0), D(0), D(0)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "day", ["9/3/2026", "09/03/2026", "2026-09-03", "3.9.2026", "20260903", "2026-09-03T00:00:00Z"]
 )
