@@ -279,7 +279,7 @@ def _outputs(tags: list[tuple[str, str]], given_tags: Sequence[str] = ()) -> dic
         "InvoiceId": '"bill/InvoiceId"',
         "InvoiceIssuerName": INVOICE_ISSUER,
         "ListCost": LIST_COST,
-        "ListUnitPrice": f'CASE WHEN {_METERED} AND NOT (coalesce({_LIST}, 0) = 0 AND {_BILLED} <> 0) '
+        "ListUnitPrice": f"CASE WHEN {_METERED} AND NOT (coalesce({_LIST}, 0) = 0 AND {_BILLED} <> 0) "
         'THEN "pricing/publicOnDemandRate" END',
         "PricingCategory": PRICING_CATEGORY,
         "PricingCurrency": 'trim("lineItem/CurrencyCode")',

@@ -102,6 +102,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ("ContractedCost", "cost_at_effective_price_default, else cost: after negotiated prices, before commitments "
              "and credits"),
             ("ListCost", "cost_at_list, else cost"),
+            ("PublisherName", "Google Cloud for what it sells itself (transaction_type), else seller_name"),
             ("ChargeCategory", "cost_type: regular: Usage · tax: Tax · adjustment, rounding_error: Adjustment"),
             ("ChargeClass", "Correction where adjustment_info says something"),
             ("BillingPeriod", "invoice.month, whatever the month of use, in UTC"),

@@ -38,7 +38,8 @@ _TAKEN_WHOLE = (
 )  # fmt: skip
 _LOOKED_AT = (
     "cost_type", "credits", "cost_at_list", "price.effective_price", "price.list_price", "labels", "resource.name",
-    "resource.global_name", "service.id", "invoice.publisher_type", "seller_name", "adjustment_info.id",
+    "resource.global_name", "service.id", "invoice.publisher_type", "seller_name", "transaction_type",
+    "adjustment_info.id",
     "adjustment_info.type", "adjustment_info.description", "adjustment_info.mode", "subscription.instance_id",
     "cost_at_effective_price_default", "price.effective_price_default", "consumption_model.description",
 )  # fmt: skip
@@ -73,6 +74,14 @@ _MODEL = "regexp_matches(\"consumption_model.description\", '(?i)cuds?\\b|commit
 #: of a "Commitment" SKU, and so does its view.
 CHARGE_CATEGORY = """CASE lower(coalesce("cost_type", 'regular'))
     WHEN 'regular' THEN 'Usage' WHEN 'tax' THEN 'Tax' ELSE 'Adjustment' END"""
+
+_SELLER, _THIRD = '"seller_name"', "upper(\"invoice.publisher_type\") IS NOT DISTINCT FROM 'PARTNER'"
+#: What Google sells itself is Google's, whichever of its companies sells it (Google's view looks at transaction_type);
+#: else the seller.
+PUBLISHER_NAME = f"""CASE WHEN upper("transaction_type") = 'GOOGLE'
+        OR ("transaction_type" IS NULL AND regexp_matches({_SELLER}, '(?i)^google\\b') AND NOT {_THIRD})
+    THEN 'Google Cloud'
+    ELSE coalesce({_SELLER}, CASE WHEN {_THIRD} THEN "service.description" END, 'Google Cloud') END"""
 
 _STEPS: tuple[dict[str, str], ...] = (
     {
@@ -216,8 +225,7 @@ def _outputs() -> dict[str, str]:
         "PricingQuantity": f"CASE WHEN {_METERED} THEN {quantity} END",
         "PricingUnit": f"CASE WHEN {_METERED} THEN {unit} END",
         "ProviderName": "'Google Cloud'",
-        "PublisherName": 'coalesce("seller_name", CASE WHEN upper("invoice.publisher_type") = \'PARTNER\' '
-        "THEN \"service.description\" END, 'Google Cloud')",
+        "PublisherName": PUBLISHER_NAME,
         "RegionId": '"location.region"',
         "RegionName": '"location.region"',
         "ResourceId": resource,

@@ -147,6 +147,18 @@ def test_parquet_with_records_and_lists(store, write):
     assert ask(store, 'SELECT "Tags", "SubAccountName" FROM charge LIMIT 1') == [({"team": "core"}, "Shop")]
 
 
+def test_what_google_sells_itself_is_googles_whichever_of_its_companies_sells_it(store, write):
+    google, acme = "Google Cloud EMEA Limited", "Acme, Inc."
+    lines = [line(seller_name=google, transaction_type="GOOGLE"), line(seller_name=google), line(),
+             line(seller_name=acme, transaction_type="THIRD_PARTY_AGENCY"), line(seller_name=acme),
+             line(seller_name="Googleplex Cafe"),
+             line(invoice={"month": "202609", "publisher_type": "PARTNER"})]  # fmt: skip
+    ingest_paths(store, [write("a.json", "\n".join(lines))])
+    assert [name for name, in ask(store, 'SELECT "PublisherName" FROM charge ORDER BY source_row')] == [
+        *["Google Cloud"] * 3, acme, acme, "Googleplex Cafe", "Compute Engine",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 def test_one_array_of_objects_as_bq_prints_it(store, write, indent):
     def texts(value: Any) -> Any:
