@@ -63,7 +63,8 @@ def command(
     was. Rows that cannot be stored go to quarantine with their reason. A file seen before adds nothing. A newer
     delivery of a billing period becomes the current one; the older stays. A draft that comes after its final
     bill, or less of a month after more of it, is stored and never counts; --newest takes it all the same. Files that
-    each hold some days of a period take each other's place; --adds adds them up.
+    each hold some days of a period take each other's place; --adds adds them up. One of those that comes again,
+    corrected, takes its own place; where that cannot be told it is refused, and --adds --newest decides it.
     """
     from finops_kit.cli.progress import Progress
     from finops_kit.ingest import ingest_paths
@@ -72,8 +73,6 @@ def command(
     if watching and (newest or adds):
         given = "--newest" if newest else "--adds"
         raise click.UsageError(f"{given} takes files that are named; --follow takes what comes. Give one of them.")
-    if newest and adds:
-        raise click.UsageError("--newest puts files in the place of others, --adds adds them. Give one of them.")
     if watching:
         return _follow(setting, paths, format_name, mapping, encoding, actor, interval)
     with Progress("", setting) as tell:

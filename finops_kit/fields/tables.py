@@ -29,6 +29,12 @@ CHARGE = Table(
     ),
 )
 
+#: what makes two lines of two deliveries the same line: nothing that finalisation changes
+LINE_KEY = (
+    "BillingCurrency", "ChargeClass", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd", "ResourceId", "SkuId",
+    "SkuPriceId", "SubAccountId", "ServiceName", "RegionId", "ChargeDescription",
+)  # fmt: skip
+
 DELIVERY = Table(
     "delivery",
     "one row per batch and billing account and period that it delivers",
@@ -37,7 +43,7 @@ DELIVERY = Table(
         Field("billing_account_id", TEXT, "BillingAccountId; empty for data that is no bill."),
         Field("period_start", TIME, "BillingPeriodStart; null for data that has no period.", "UTC"),
         Field("dataset", TEXT, "charge, or the reference table it fills."),
-        Field("mode", TEXT, "replace: newest is current; append: adds to the current one; see docs/deliveries.md."),
+        Field("mode", TEXT, "replace, append, instead BATCH, or of a part or a late one: docs/deliveries.md."),
         Field("rows", COUNT, "Rows of this delivery."),
         Field("billed_cost", TEXT, "Sum of BilledCost per currency, JSON of decimals as text."),
         BATCH,

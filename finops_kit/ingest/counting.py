@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from finops_kit.fields import REFERENCE_TABLES
 from finops_kit.ingest.deliveries import Delivery
-from finops_kit.store import CURRENT_DELIVERY, Writer
+from finops_kit.store import Writer
+from finops_kit.store.views import DELIVERY_COUNTS, INSTEAD
 
 #: of these every delivery says something that no newer one takes away: rates of its months, a day of the CMDB
 _STAY = ("exchange_rate", "cmdb_item")
 _TOLD = f"""
-    SELECT l.batch_id, l.source_hash, bool_and(c.batch_id IS NOT NULL), bool_and(d.dataset IN {_STAY})
-    FROM lake.ledger l JOIN lake.delivery d USING (batch_id)
-    LEFT JOIN ({CURRENT_DELIVERY}) c ON c.batch_id = d.batch_id AND c.dataset = d.dataset
-        AND c.billing_account_id = d.billing_account_id AND c.period_start IS NOT DISTINCT FROM d.period_start
-    WHERE l.kind = 'ingest' GROUP BY ALL ORDER BY any_value(l.entry)
+    SELECT c.batch_id, l.source_hash, bool_and(c.begun AND NOT c.replaced), bool_and(c.dataset IN {_STAY}),
+        bool_or(c.begun AND c.replaced), bool_or(c.mode LIKE '{INSTEAD}%')
+    FROM ({DELIVERY_COUNTS}) c JOIN lake.ledger l USING (batch_id)
+    WHERE l.kind = 'ingest' GROUP BY ALL ORDER BY any_value(c.entry)
 """
 
 
@@ -39,11 +39,23 @@ class Counting:
         self._content: dict[str, str] = {}
         self._counts: dict[str, bool] = {}
         self._stays: set[str] = set()
+        self._replaced: set[str] = set()
+        self._instead: set[str] = set()
 
     def of(self, digest: str) -> bool:
         """Whether all that a content delivered last is current, or it delivers nothing."""
         self._look()
         return self._counts.get(digest, True)
+
+    def stands(self, digest: str, newest: bool) -> bool:
+        """Whether a content that is to be added stays as it was stored: it counts, or was itself corrected since.
+
+        Parameters
+        ----------
+        newest : whatever holds its lines makes room for it: it stays only where that was done
+        """
+        counts = self.of(digest)
+        return counts and digest in self._instead if newest else counts or digest in self._replaced
 
     def told(self, batch_id: str | None) -> bool | None:
         """The same of the content of a batch; None where it delivers nothing that another file could replace."""
@@ -55,10 +67,12 @@ class Counting:
         version = self._writer.version()
         if version == self._version:
             return
-        self._content, self._counts, self._stays = {}, {}, set()
-        for batch_id, digest, counts, stays in self._writer.connection.execute(_TOLD).fetchall():
+        self._content, self._counts = {}, {}
+        kinds: tuple[set[str], set[str], set[str]] = (set(), set(), set())
+        self._stays, self._replaced, self._instead = kinds
+        for batch_id, digest, counts, *is_so in self._writer.connection.execute(_TOLD).fetchall():
             self._content[batch_id] = digest
             self._counts[digest] = counts
-            if stays:
-                self._stays.add(digest)
+            for kind, is_one in zip(kinds, is_so, strict=True):
+                (kind.add if is_one else kind.discard)(digest)
         self._version = version

@@ -13,7 +13,8 @@ Modes of a delivery: ``replace`` and ``append`` count at once; ``replace-part`` 
 ``append-whole`` says that the parts before it, of its account and period, are whole. Nothing is updated when they
 become current. ``replace-late`` and ``append-late`` are of a bill that is older than the one that counts (see
 :mod:`.late`), and never count themselves. Parts that come alone and look older wait instead: of how many parts a report
-has nobody but a manifest says, and those that are still to come may show that it is newer.
+has nobody but a manifest says, and those that are still to come may show that it is newer. ``instead BATCH`` adds, as
+``append`` does, and takes the place of one of several files that were added up (see :mod:`.restated`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from finops_kit.normalize.opencost import UNNAMED
 from finops_kit.store import CURRENT_DELIVERY, Writer
 from finops_kit.store.chains import Chain, Told
 
+DRAFT = "a draft, which came after the final bill"
 #: an account and the start of a period
 Pair = tuple[str, Any]
 
@@ -49,7 +51,9 @@ class Delivery:
     late : what came late, and why
     lost : what a bill of its name billed before, and this one does not
     days_lost : the use that the bill in whose place it counts had, and that it begins too late for
-    adding : it adds to its periods, and replaces nothing
+    adding : it adds to its periods, and replaces nothing but an earlier delivery of itself
+    name : the file that is taken in
+    instead : in whose place it comes, of files that were added up, in words
     """
 
     waits: bool = False
@@ -64,6 +68,8 @@ class Delivery:
     lost: list[Pair] = field(default_factory=list)
     days_lost: dict[Pair, str] = field(default_factory=dict)
     adding: bool = False
+    name: str = ""
+    instead: str = ""
 
     def begin(self, dataset: str, source_system: str) -> None:
         """Say which bill the file is of, before its accounts and periods are asked for."""

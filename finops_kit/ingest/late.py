@@ -18,10 +18,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from finops_kit.ingest.deliveries import Delivery, Pair
+from finops_kit.ingest.deliveries import DRAFT, Delivery, Pair
+from finops_kit.ingest.restated import restate
 from finops_kit.store import CURRENT_DELIVERY, Writer
 
-DRAFT = "a draft, which came after the final bill"
 REPLACED = "rows of a bill, in whose place a newer delivery counts"
 SHORTER = "use until {until}, which came after a bill of use until {known}"
 
@@ -90,10 +90,14 @@ def settle(
     delivery : what the batch does; why some of it is late is noted there
     pairs : the accounts and starts of periods of which it has rows
     """
+    asked = list(pairs)
+    delivery.late, delivery.lost = {}, []
+    alone = type(delivery) is Delivery and not (delivery.waits or delivery.adds or delivery.batches)
+    instead = restate(writer, delivery, dataset, source_system, batch_id, asked) if alone or delivery.adding else {}
     if delivery.adding:
-        return dict.fromkeys(pairs, "append")
+        return dict.fromkeys(asked, "append") | instead
     delivery.begin(dataset, source_system)
-    modes = {pair: delivery.mode(*pair) for pair in pairs}
+    modes = {pair: delivery.mode(*pair) for pair in asked} | instead
     modes |= dict.fromkeys(delivery.made_whole(modes), "append-whole")
     delivery.batches.append(batch_id)
     if delivery.adds:
@@ -101,9 +105,11 @@ def settle(
     else:
         judged = {pair: delivery.together(pair) for pair, mode in modes.items() if delivery.judged(mode)}
         growing = {pair for pair in judged if modes[pair] == "append"}
-        delivery.late, shorter = late_periods(writer, dataset, source_system, judged, growing)
+        found, shorter = late_periods(writer, dataset, source_system, judged, growing)
+        delivery.late |= found
         delivery.days_lost = {pair: days for pair, days in shorter.items() if modes[pair] == "replace"}
-    return {pair: delivery.when_late(mode, pair) if pair in delivery.late else mode for pair, mode in modes.items()}
+    late = delivery.late.keys() - instead.keys()
+    return {pair: delivery.when_late(mode, pair) if pair in late else mode for pair, mode in modes.items()}
 
 
 def late_periods(

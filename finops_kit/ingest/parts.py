@@ -84,6 +84,7 @@ class Parts:
         ------
         SourceRefused : another process took the place of the parts before it
         """
+        self.delivery.name = self._located[number].name
         if self._contents or isinstance(self.delivery, AlonePart):
             version = writer.version()
             if version != self._version:
@@ -128,7 +129,9 @@ class Parts:
             return self._stored[number] is not None or seen["batch_id"] not in self._standing.batches
         if isinstance(self.delivery, AlonePart) and self.delivery.wants(seen["batch_id"]):
             return False
-        return not (self._newest or self.delivery.adding) or self._counting.of(digest)
+        if self.delivery.adding:
+            return self._counting.stands(digest, self._newest)
+        return not self._newest or self._counting.of(digest)
 
     def counts(self, batch_id: str) -> bool | None:
         """Whether what was stored before counts; not known while parts of its report are to be stored."""

@@ -108,7 +108,7 @@ def _append(
         f"(finops ingest --adds adds files that hold some days each)"
         for (account, _), days in list(mode.days_lost.items())[:1]
     )
-    notes = (note, plan.remark, note_of_parts, note_of_late, note_of_lost, note_of_days)
+    notes = (note, plan.remark, note_of_parts, note_of_late, mode.instead, note_of_lost, note_of_days)
     note = "; ".join(part for part in notes if part)
     return FileReport(
         source.name, known.name, STORED, note, batch.rows_read, batch.rows_stored, batch.rows_quarantined,
@@ -202,7 +202,8 @@ def _deliver_bill(writer: Writer, batch: Batch, scan: Scan, plan: Plan, mode: Mo
         modes = settle(writer, mode, plan.dataset, plan.source_system, batch.id, list(periods))
     if mode.late:
         batch.details["late"] = {f"{account} {period:%Y-%m-%d}": why for (account, period), why in mode.late.items()}
-    if not (mode.late or mode.waits or mode.adds or mode.adding or plan.appends or scan.source.name == "stdin"):
+    added = mode.adds or mode.adding or mode.instead or plan.appends
+    if not (mode.late or mode.waits or added or scan.source.name == "stdin"):
         report = batch.details.get("report", "") if len(mode.batches) > 1 else ""
         covered = {*modes, *mode.delivered}
         names = (scan.source.name, report)

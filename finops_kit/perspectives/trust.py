@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -109,7 +110,9 @@ def delivery_totals(basis: Basis) -> list[Row]:
     return found
 
 
-def take_delivery(came: list[Amounts], waiting: Amounts, mode: str, said: Amounts) -> None:
+def take_delivery(
+    came: list[Amounts], waiting: Amounts, mode: str, said: Amounts, gone: Iterable[Amounts] = ()
+) -> None:
     """Add what one file says of an account and period to the totals of its deliveries.
 
     Parameters
@@ -118,6 +121,7 @@ def take_delivery(came: list[Amounts], waiting: Amounts, mode: str, said: Amount
     waiting : the parts of a report that is not whole yet
     mode : see docs/deliveries.md
     said : the file's amounts by currency
+    gone : those of the files that were added up and in whose place it comes
 
     Example
     -------
@@ -130,15 +134,20 @@ def take_delivery(came: list[Amounts], waiting: Amounts, mode: str, said: Amount
     ...     take_delivery(came, waiting, mode, {"EUR": Decimal(amount)})
     >>> came[-1]
     {'EUR': Decimal('9')}
+    >>> take_delivery(came, waiting, "instead b000001", {"EUR": Decimal(5)}, [{"EUR": Decimal(2)}])
+    >>> came[-1]
+    {'EUR': Decimal('12')}
     """
     if mode.endswith("-late") or mode == "replace-part":
         waiting.clear()
     if mode.endswith("-late"):
         return
     in_parts = mode.endswith(("-part", "-whole"))
-    grows = came and (mode == "append" or (mode == "append-part" and not waiting))
+    grows = came and (mode == "append" or mode.startswith("instead") or (mode == "append-part" and not waiting))
     before = came[-1] if grows else waiting if in_parts else {}
     total = {name: before.get(name, Decimal(0)) + said.get(name, Decimal(0)) for name in {**before, **said}}
+    for other in gone:
+        total |= {name: total.get(name, Decimal(0)) - amount for name, amount in other.items()}
     if in_parts:
         waiting.clear()
     if mode.endswith("-part"):
@@ -156,10 +165,14 @@ def _deliveries(basis: Basis) -> list[Row]:
     joined = bills.join(ledger, "batch_id").order_by("entry")
     came: dict[tuple[str, str, date], list[Amounts]] = {}
     waiting: dict[tuple[str, str, date], Amounts] = {}
+    brought: dict[tuple[str, str, date], dict[str, Amounts]] = {}
     for row in basis.rows(joined):
         key = (row["source_system"], row["billing_account_id"], row["period_start"].date())
         said = {currency: Decimal(amount) for currency, amount in json.loads(row["billed_cost"] or "{}").items()}
-        take_delivery(came.setdefault(key, []), waiting.setdefault(key, {}), row["mode"], said)
+        batches = brought.setdefault(key, {})
+        gone = [batches[one] for one in row["mode"].split()[1:] if one in batches]
+        batches[row["batch_id"]] = said
+        take_delivery(came.setdefault(key, []), waiting.setdefault(key, {}), row["mode"], said, gone)
     rows = []
     for (source, account, month), deliveries in came.items():
         for currency in sorted({name for one in deliveries for name in one}):

@@ -13,6 +13,8 @@ from typing import Any
 
 import duckdb
 
+from finops_kit.store.views import INSTEAD
+
 Row = dict[str, Any]
 #: dataset, source, billing account and start of the period
 Key = tuple[str, str, str, Any]
@@ -102,6 +104,9 @@ class Told:
             self.replays.append(one)
             return
         mode: str = one["mode"]
+        if mode.startswith(INSTEAD):
+            self._instead(one, mode.removeprefix(INSTEAD).split())
+            return
         if mode.startswith("replace"):
             chain = self._begin()
         elif mode == "append":
@@ -119,6 +124,15 @@ class Told:
         chain.late = chain.waits and one["late"] is not None
         if not chain.waits:
             chain.counts, self.current = True, chain
+
+    def _instead(self, one: Row, batches: list[str]) -> None:
+        """Take in what adds to the chain that counts, and takes the place of some of it."""
+        chain = self.current = self.current or self._begin(adds=True)
+        gone = [came for came in (*chain.came, *self.replays) if came["batch_id"] in batches]
+        chain.came = [*(came for came in chain.came if came not in gone), one]
+        self.replays = [came for came in self.replays if came not in gone]
+        self.chains.insert(self.chains.index(chain), Chain(gone, adds=True, counts=True))
+        chain.counts = True
 
     def _begin(self, adds: bool = False) -> Chain:
         self.chains.append(Chain(adds=adds))

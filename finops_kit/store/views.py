@@ -23,20 +23,26 @@ from finops_kit.store.lake import LAKE
 from finops_kit.store.rates import EXCHANGE_RATE, charge_in_currency
 from finops_kit.store.units import CHARGE_IN_UNITS, UNIT_READING, let_read_units
 
+#: how the mode begins of a delivery that adds, and takes the place of the batches that it names
+INSTEAD = "instead "
 #: parts of a report wait until a later one says that it is whole; what came late never counts
-CURRENT_DELIVERY = f"""
-    SELECT batch_id, source_system, billing_account_id, period_start, dataset
+DELIVERY_COUNTS = f"""
+    SELECT *, counts AND entry >= coalesce(newest, 0) AS begun, coalesce(contains(named, batch_id), false) AS replaced
     FROM (
-        SELECT *, max(CASE WHEN counts AND mode IN ('replace', 'replace-part') THEN entry END) OVER (
-            PARTITION BY dataset, source_system, billing_account_id, period_start) AS newest
+        SELECT *, max(CASE WHEN counts AND mode IN ('replace', 'replace-part') THEN entry END) OVER whole AS newest,
+            string_agg(CASE WHEN counts AND mode LIKE '{INSTEAD}%' THEN mode END, ' ') OVER whole AS named
         FROM (
             SELECT d.*, l.entry, d.mode NOT LIKE '%-late' AND (d.mode NOT LIKE '%-part' OR l.entry < max(
                 CASE WHEN d.mode = 'append-whole' THEN l.entry ELSE 0 END) OVER (
                 PARTITION BY d.dataset, d.source_system, d.billing_account_id, d.period_start)) AS counts
             FROM {LAKE}.delivery d JOIN {LAKE}.ledger l USING (batch_id)
         )
+        WINDOW whole AS (PARTITION BY dataset, source_system, billing_account_id, period_start)
     )
-    WHERE counts AND entry >= coalesce(newest, 0)
+"""
+CURRENT_DELIVERY = f"""
+    SELECT batch_id, source_system, billing_account_id, period_start, dataset
+    FROM ({DELIVERY_COUNTS}) WHERE begun AND NOT replaced
 """
 
 _CHARGE_HISTORY = f"""

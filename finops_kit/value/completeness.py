@@ -98,7 +98,14 @@ def as_delivered(deliveries: Table) -> Table:
     later = ibis.window(group_by=keys, order_by="entry", following=(1, None))
     begins = deliveries["mode"].isin(["replace", "replace-part"])
     replacing = ibis.ifelse(begins, deliveries.known_on, ibis.null("date"))
-    return deliveries.mutate(superseded_on=replacing.min().over(later))
+    deliveries = deliveries.mutate(superseded_on=replacing.min().over(later))
+    # one of several files that add up was taken out by one that names it
+    named = deliveries.filter(deliveries["mode"].startswith("instead ")).select(*keys, "mode", "known_on")
+    named = named.mutate(batch_id=named["mode"].split(" ").unnest())
+    named = named.group_by([*keys, "batch_id"]).agg(taken_on=named.known_on.min())
+    joined = deliveries.left_join(named, [*keys, "batch_id"]).select(deliveries, "taken_on")
+    first = ibis.ifelse(joined.taken_on < joined.superseded_on, joined.taken_on, joined.superseded_on)
+    return joined.mutate(superseded_on=ibis.coalesce(first, joined.superseded_on, joined.taken_on)).drop("taken_on")
 
 
 def lag_completeness(lines: Table, month: str) -> Table:

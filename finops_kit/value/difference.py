@@ -10,7 +10,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from finops_kit.fields import MONEY
+from finops_kit.fields import LINE_KEY, MONEY
 
 #: why an amount is there now that was not, or was and is not, in the order in which they are told
 CLASSES = {
@@ -23,11 +23,6 @@ CLASSES = {
 }
 #: what a delivery is of; FOCUS spelling as in charge
 SCOPE = ("source_system", "BillingAccountId", "BillingPeriodStart")
-#: what makes two lines of two deliveries the same line: nothing that finalisation changes
-LINE_KEY = (
-    "BillingCurrency", "ChargeClass", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd", "ResourceId", "SkuId",
-    "SkuPriceId", "SubAccountId", "ServiceName", "RegionId", "ChargeDescription",
-)  # fmt: skip
 #: the amounts that are explained
 AMOUNTS = ("BilledCost", "EffectiveCost")
 

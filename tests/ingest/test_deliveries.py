@@ -6,7 +6,7 @@ import gzip
 import json
 from decimal import Decimal
 
-from tests_ingest import ask, focus_text
+from tests_ingest import ask, fingerprint, focus_text
 
 from finops_kit.ingest import ingest_paths
 from finops_kit.store import open_reader
@@ -450,3 +450,77 @@ def test_files_of_single_days_say_that_they_replace_each_other_and_add_up_where_
     assert {one.status for one in ingest_paths(store, days, adding=True).files} == {"unchanged"}
     ingest_paths(store, [write("month.csv", focus_text(*use(29)))])
     assert ask(store, CURRENT) == [(Decimal(28),)]
+
+
+def one_day(write, name: str, day: int, amount: str, **more: str):
+    line = {"ChargePeriodStart": f"2026-09-{day:02}T00:00:00Z", "ChargePeriodEnd": f"2026-09-{day + 1:02}T00:00:00Z"}
+    return write(name, focus_text({**line, "BilledCost": amount, **more}))
+
+
+def test_a_day_that_was_added_and_comes_again_takes_its_own_place(store, write):
+    days = [one_day(write, f"{day}.csv", day, "1") for day in (4, 5, 6)]
+    first = days[1].read_text()
+    assert all(one.counts for one in ingest_paths(store, days, adding=True).files)
+    again = one_day(write, "5.csv", 5, "20")
+    (said,) = ingest_paths(store, [again], adding=True).files
+    assert said.counts and said.reason == f"it takes the place of {again}, and the other files that were added stay"
+    assert ask(store, CURRENT) == [(Decimal(22),)]
+    with open_reader(store) as reader:
+        (status,) = explain_deliveries(reader.connection)
+    assert ([one.rsplit("/")[-1] for one in status.current], len(status.older)) == (["4.csv", "6.csv", "5.csv"], 1)
+    assert "Current are 3 files that add to each other" in status.why and not status.todo
+    # what was corrected does not come back by itself, whatever it is called; nor is anything added twice
+    old = write("backup/5.csv", first)
+    assert [one.status for one in ingest_paths(store, [*days, old], adding=True).files] == ["unchanged"] * 4
+    assert ingest_paths(store, [old], adding=True).files[0].counts is False
+    # a plain ingest knows it as well, and one that lies in the folder of another day
+    ingest_paths(store, [one_day(write, "4.csv", 4, "300")])
+    ingest_paths(store, [one_day(write, "2026-09-09/6.csv", 6, "4000")], adding=True)
+    ingest_paths(store, [one_day(write, "5.csv", 5, "21")], adding=True)
+    assert ask(store, CURRENT) == [(Decimal(4321),)] and verify(store).ok
+    ingest_paths(store, [old], adding=True, newest=True)
+    assert ingest_paths(store, [old], adding=True, newest=True).files[0].status == "unchanged"
+    assert ask(store, CURRENT) == [(Decimal(4301),)]
+    ingest_paths(store, [write("month.csv", focus_text(*use(29)))])
+    assert ask(store, CURRENT) == [(Decimal(28),)]
+
+
+def test_what_cannot_be_known_to_be_the_same_day_again_is_refused_and_what_is_another_is_added(store, write):
+    ingest_paths(store, [one_day(write, f"{day}.csv", day, "1") for day in (4, 5)], adding=True)
+    other = one_day(write, "other account/5.csv", 5, "10", SubAccountId="other")
+    today = one_day(write, "4.csv", 7, "100")  # a name that is used again for another day
+    assert [one.reason for one in ingest_paths(store, [other, today], adding=True).files] == ["", ""]
+    assert ask(store, CURRENT) == [(Decimal(112),)]
+    before = fingerprint(store)
+    renamed = one_day(write, "5-corrected.csv", 5, "2")
+    window = write("4.csv", focus_text(*use(8)[4:]))  # days 4 to 7 under the name of day 7
+    for path, reason in ((renamed, "brings 1 of its 1 lines of use again that stand in"),
+                         (window, "brings 1 of its 4 lines of use again")):  # fmt: skip
+        (said,) = ingest_paths(store, [path], adding=True).files
+        assert said.status == "refused" and reason in said.reason and "finops ingest --adds --newest" in said.reason
+    assert fingerprint(store) == before
+    (said,) = ingest_paths(store, [renamed], adding=True, newest=True).files
+    assert said.counts and ask(store, CURRENT) == [(Decimal(113),)]
+    ingest_paths(store, [window], adding=True, newest=True)
+    assert ask(store, CURRENT) == [(Decimal(4 + 10),)]
+    moved = write("4.csv", focus_text(*use(10)[6:]))  # days 6 to 9: a window that moved along
+    (said,) = ingest_paths(store, [moved], adding=True).files
+    assert said.status == "refused" and "it has no use from 2026-09-04 to before 2026-09-06 now" in said.reason
+
+
+def test_a_corrected_day_takes_out_what_was_replayed_of_it_and_a_draft_of_it_is_late(store, write):
+    day = {"ChargePeriodStart": "2026-09-04T00:00:00Z", "ChargePeriodEnd": "2026-09-05T00:00:00Z", "InvoiceId": "I-1"}
+    bad = write("4.csv", focus_text({**day, "BilledCost": "1"}, {**day, "BilledCost": "x", "ChargePeriodEnd": "y"}))
+    ingest_paths(store, [bad, one_day(write, "5.csv", 5, "10")], adding=True)
+    (held,) = ask(store, "SELECT batch_id, source_row FROM quarantine")
+    about = {"replays": {"batch_id": held[0], "rows": [held[1]]}}
+    mended = write("mended.csv", focus_text({**day, "BilledCost": "100"}))
+    ingest_paths(store, [mended], replaying=("4.csv (replay)", about))
+    assert ask(store, CURRENT) == [(Decimal(111),)]
+    ingest_paths(store, [write("4.csv", focus_text({**day, "BilledCost": "3"}))], adding=True)
+    assert ask(store, CURRENT) == [(Decimal(13),)]
+    (draft,) = ingest_paths(store, [one_day(write, "4.csv", 4, "7")], adding=True).files
+    assert draft.counts is False and "does not count: it brings a draft" in draft.reason
+    assert ask(store, CURRENT) == [(Decimal(13),)] and "4.csv does not count" in status_of(store).todo
+    with open_reader(store) as reader:
+        assert not held_rows(reader.connection), "its row came again with the corrected day"

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from finops_kit.cli.app import app
 from finops_kit.errors import UsageError
+from finops_kit.fields import LINE_KEY
 from finops_kit.perspectives import PERSPECTIVES, explain_difference, open_basis, read_basis
 from finops_kit.publish import release
 from finops_kit.publish.result import encode
 from finops_kit.settings import AS_OF_VARIABLE, Workspace
 from finops_kit.store import create_store, open_reader, open_writer
-from finops_kit.value.difference import AMOUNTS, CLASSES, LINE_KEY, SCOPE, changed_lines, reach
+from finops_kit.value.difference import AMOUNTS, CLASSES, SCOPE, changed_lines, reach
 
 #: a line: day, resource, currency, ChargeClass, BilledCost, EffectiveCost
 Line = tuple[int, str, str, str | None, str, str]

@@ -298,6 +298,15 @@ def test_which_delivery_was_current_when(db):
     table = ibis.memtable(rows).cast({"known_on": "date", "period_start": "date"})
     found = {row["batch_id"]: row["superseded_on"] for row in db.to_pyarrow(as_delivered(table)).to_pylist()}
     assert found == {"a": date(2025, 3, 1), "b": date(2025, 3, 1), "c": None}
+    # of files that add up one that comes again supersedes the one that it names, and none else
+    rows = pd.DataFrame({
+        "batch_id": list("abcd"), "entry": range(1, 5), "source_system": "s", "billing_account_id": "1",
+        "period_start": date(2025, 2, 1), "mode": ["append", "append", "instead a", "instead c"],
+        "known_on": [date(2025, 3, day) for day in range(1, 5)],
+    })  # fmt: skip
+    table = ibis.memtable(rows).cast({"known_on": "date", "period_start": "date"})
+    found = {row["batch_id"]: row["superseded_on"] for row in db.to_pyarrow(as_delivered(table)).to_pylist()}
+    assert found == {"a": date(2025, 3, 3), "b": None, "c": date(2025, 3, 4), "d": None}
     # what waits for other parts, or came late, supersedes nothing; a report in parts does once it is whole
     modes = ["replace", "replace-part", "append-late", "replace-part", "append-whole", "replace-part"]
     rows = pd.DataFrame({
