@@ -206,7 +206,8 @@ whose words beyond ASCII are, decoded so, a provider's letter by letter (Alibaba
 German ones in Windows-1252). A byte that is nothing in the encoding refuses the file, with its place. The text is decoded
 while it is read, nothing is written beside it, and hash, name and row numbers are those of the file as it came. The
 ledger's `details` name the encoding; the same file with another `--encoding` is a new delivery of it, which replaces
-the older one (not so a part of a report).
+the older one (not so a part of a report). A first line `#TYPE ...` of PowerShell's or `sep=;` of a spreadsheet's is no
+row, and is left out.
 
 Azure's *actual* and *amortised* costs are two data sets of one period. Only the actual one is delivered as `charge` and
 is billed. The amortised one has its own source, `azure-amortized`, and its own data set, `charge_amortized`; all of it

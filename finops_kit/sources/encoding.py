@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import re
 from typing import Protocol
 
 from finops_kit.errors import UsageError
@@ -33,6 +34,23 @@ ENCODINGS = (
 _BY_CODEC = {codecs.lookup(name).name: name for name in ENCODINGS}
 #: parts of GB18030 by their own names: what is called so in practice has characters of the whole
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "utf-8-sig": UTF8}
+
+
+#: a first line that a program writes for itself: PowerShell's Export-Csv its type, a spreadsheet its delimiter
+FOREWORD_BYTES = 1024
+_FOREWORD = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:#TYPE [^\r\n]{0,999}|sep=[^\r\n])\r?\n)?")
+
+
+def without_foreword(start: bytes) -> bytes:
+    """The beginning of a text in UTF-8 without its byte order mark and without a first line that is none of its own.
+
+    Example
+    -------
+    >>> without_foreword(b"#TYPE System.Object\\r\\nDate;Cost"), without_foreword(b"sep=;\\nDate;Cost")
+    (b'Date;Cost', b'Date;Cost')
+    """
+    found = _FOREWORD.match(start)
+    return start[found.end() :] if found else start
 
 
 class Undecodable(ValueError):

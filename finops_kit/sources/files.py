@@ -22,7 +22,7 @@ import numpy as np
 
 from finops_kit.errors import SourceRefused
 from finops_kit.settings import Workspace
-from finops_kit.sources.encoding import UTF8, Recoder, Undecodable, marked
+from finops_kit.sources.encoding import FOREWORD_BYTES, UTF8, Recoder, Undecodable, marked, without_foreword
 
 #: how much of a file is looked at to recognise it, in bytes of content
 HEAD_BYTES = 1 << 20
@@ -39,6 +39,7 @@ NAME_IT = "Name its encoding, such as --encoding gb18030 or windows-1252, or sav
 CATALOGUE = Workspace(Path()).catalogue.name
 
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_LOOKED_AT = HEAD_BYTES + FOREWORD_BYTES
 _QUOTE = ord('"')
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -176,7 +177,7 @@ def inspect_file(path: Path, name: str | None = None, encoding: str = "", said_b
             first = stream.read(4)
             stream.seek(0)
             packing = "gzip" if first[:2] == b"\x1f\x8b" else "plain"
-            head = _unpacked_head(stream, name) if packing == "gzip" else stream.read(HEAD_BYTES)
+            head = _unpacked_head(stream, name) if packing == "gzip" else stream.read(_LOOKED_AT)
     except OSError as error:
         raise SourceRefused(f"{name} cannot be read: {error.strerror or error}.") from error
     if not head:
@@ -186,6 +187,7 @@ def inspect_file(path: Path, name: str | None = None, encoding: str = "", said_b
         source = in_encoding(source, mark, BY_MARK)
     elif encoding and head[:4] not in (_PARQUET, _ZIP):
         source = in_encoding(source, encoding, said_by)
+    source = replace(source, head=without_foreword(source.head)[:HEAD_BYTES])
     kind = _kind_of(source.head, name)
     if kind == "parquet" and packing == "gzip":
         raise SourceRefused(f"{name} is a gzipped Parquet file. Unpack it first; Parquet is compressed already.")
@@ -204,14 +206,14 @@ def in_encoding(source: SourceFile, encoding: str, said_by: str) -> SourceFile:
         return known
     stream = SourceStream(known)
     try:
-        return replace(known, head=stream.read(HEAD_BYTES))
+        return replace(known, head=stream.read(_LOOKED_AT))
     finally:
         stream.close()
 
 
 def _unpacked_head(stream: io.BufferedReader, name: str) -> bytes:
     try:
-        return gzip.GzipFile(fileobj=stream, mode="rb").read(HEAD_BYTES)
+        return gzip.GzipFile(fileobj=stream, mode="rb").read(_LOOKED_AT)
     except EOFError:
         # shorter than one head: say what is wrong now, not after a pass over it
         raise SourceRefused(
@@ -253,6 +255,7 @@ class SourceStream(io.RawIOBase):
         self._content = gzip.GzipFile(fileobj=self._raw, mode="rb") if source.packing == "gzip" else self._raw
         self._count = 0
         self._at_start = True
+        self._left_out = 0
         self.quotes = 0
         self.problem: SourceRefused | None = None
 
@@ -261,7 +264,7 @@ class SourceStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes of the content, as UTF-8; a byte order mark is left out."""
+        """The next bytes of the content, as UTF-8; a byte order mark is left out, and a line for a program alone."""
         try:
             piece = self._recoder.read(self._content, size) if self._recoder else self._content.read(size)
         except Undecodable as error:
@@ -273,7 +276,10 @@ class SourceStream(io.RawIOBase):
         except OSError as error:
             raise self._refuse(f"cannot be read: {error.strerror or error}.") from error
         if self._at_start and piece:
-            piece, self._at_start = piece.removeprefix(b"\xef\xbb\xbf"), False
+            piece, self._at_start, first = without_foreword(piece), False, len(piece)
+            self._left_out = first - len(piece)
+            if first and not piece:  # a reader takes nothing for the end
+                return self.read(size)
         self._count += len(piece)
         self.quotes += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == _QUOTE))  # four times bytes.count
         if b"\0" in piece:
@@ -296,8 +302,7 @@ class SourceStream(io.RawIOBase):
         return self._raw.hash.hexdigest()
 
     def _not_utf8(self, error: UnicodeDecodeError) -> str:
-        mark = len(codecs.BOM_UTF8) if self._source.encoding_said_by == BY_MARK else 0
-        at = mark + self._count - len(error.object) + error.start + 1
+        at = self._left_out + self._count - len(error.object) + error.start + 1
         return f"is not UTF-8 text throughout (byte {at}). {NAME_IT}"
 
     def _not_in_its_encoding(self, error: Undecodable) -> str:

@@ -52,8 +52,8 @@ def read_layouts(source: SourceFile) -> list[Layout]:
     except UnicodeDecodeError as error:
         if not (cut and error.start >= len(source.head) - 4):
             raise SourceRefused(
-                f"{source.name} is not UTF-8 text (byte {error.start + 1}, line "
-                f"{source.head.count(_NEW_LINE, 0, error.start) + 1}). {NAME_IT}"
+                f"{source.name} is not UTF-8 text (line {source.head.count(_NEW_LINE, 0, error.start) + 1} from its "
+                f"header on). {NAME_IT}"
             ) from error
         text = source.head[: error.start].decode("utf-8-sig")
     layouts: list[Layout] = []
