@@ -63,6 +63,10 @@ class Counting:
         digest = self._content.get(batch_id or "")
         return None if digest is None or digest in self._stays else self._counts[digest]
 
+    def again(self, batch_id: str | None) -> str:
+        """The options that let a content count again; one of several files that were added up is to be added."""
+        return "--adds --newest" if self._content.get(batch_id or "") in self._replaced else "--newest"
+
     def _look(self) -> None:
         version = self._writer.version()
         if version == self._version:

@@ -133,10 +133,10 @@ class Parts:
             return self._counting.stands(digest, self._newest)
         return not self._newest or self._counting.of(digest)
 
-    def counts(self, batch_id: str) -> bool | None:
-        """Whether what was stored before counts; not known while parts of its report are to be stored."""
+    def counts(self, batch_id: str) -> tuple[bool | None, str]:
+        """Whether what was stored before counts, and the options that let it; not known while its report is under way."""
         under_way = bool(self._contents) and None in self._stored
-        return None if under_way or self.replays else self._counting.told(batch_id)
+        return None if under_way or self.replays else self._counting.told(batch_id), self._counting.again(batch_id)
 
     def details(self, number: int) -> dict[str, Any]:
         """What the ledger says of a part: its report, its number, and the numbers that came or are listed with it."""

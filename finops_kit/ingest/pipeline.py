@@ -111,7 +111,7 @@ def ingest_paths(
         version = writer.version()
         if any(one.batch_id for one in done.values()) and len(done) > 1:  # what came after it may have changed that
             for outcome in done.values():
-                outcome.settle(counting.told(outcome.batch_id))
+                outcome.settle(counting.told(outcome.batch_id), counting.again(outcome.batch_id))
     reports: list[FileReport] = []
     for name, files, refusal in found:
         if refusal:
@@ -184,7 +184,7 @@ def _ingest_group(
                     if seen and "report" not in about:
                         back = back or _was_read_otherwise(writer, digest, opened.scan.source)
                     if seen and not back and parts.is_taken(writer, number, seen, digest):
-                        one = _unchanged(one, seen, parts.counts(seen["batch_id"]))
+                        one = _unchanged(one, seen, *parts.counts(seen["batch_id"]))
                     else:
                         again = {"again": seen["batch_id"]} if seen else {}
                         one = opened.append(writer, parts.delivery, actor, about | again)
@@ -250,7 +250,7 @@ def _was_read_otherwise(writer: Writer, digest: str, source: SourceFile) -> bool
     return bool(known) and not known & {source.encoding, None}
 
 
-def _unchanged(one: FileReport, seen: dict[str, Any], counts: bool | None) -> FileReport:
+def _unchanged(one: FileReport, seen: dict[str, Any], counts: bool | None, again: str) -> FileReport:
     """The report of a file that was stored before, and whether it counts now."""
     one.status = UNCHANGED
     one.batch_id = seen["batch_id"]
@@ -258,7 +258,7 @@ def _unchanged(one: FileReport, seen: dict[str, Any], counts: bool | None) -> Fi
     other = "" if seen["source_file"] == one.path else f" as {seen['source_file']}"
     when = f"{seen['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
     one.reason = f"the same content was stored before{other}: batch {seen['batch_id']} of {when}"
-    one.settle(counts)
+    one.settle(counts, again)
     return one
 
 

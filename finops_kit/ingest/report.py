@@ -10,7 +10,7 @@ from finops_kit.store.ledger import plain
 
 STORED, UNCHANGED, REFUSED, WAITING = "stored", "unchanged", "refused", "waiting"
 #: what is said of a file that was stored before and counts no more
-OUT = "; it does not count now: finops status --deliveries says why, --newest takes it all the same"
+OUT = "; it does not count now: finops status --deliveries says why, {} takes it all the same"
 
 
 @dataclass
@@ -40,8 +40,12 @@ class FileReport:
     walked: bool = False
     counts: bool | None = None
 
-    def settle(self, counts: bool | None) -> None:
+    def settle(self, counts: bool | None, again: str = "--newest") -> None:
         """Keep whether it counts, and say it of a file that was stored before.
+
+        Parameters
+        ----------
+        again : the options that let it count where it does not
 
         Example
         -------
@@ -51,7 +55,7 @@ class FileReport:
         (False, True)
         """
         if self.status == UNCHANGED and (self.counts is False) != (counts is False):
-            self.reason = self.reason + OUT if counts is False else self.reason.removesuffix(OUT)
+            self.reason = self.reason + OUT.format(again) if counts is False else self.reason.partition(OUT[:20])[0]
         self.counts = counts
 
     def as_dict(self) -> dict[str, Any]:

@@ -129,17 +129,17 @@ def choose(name: str, days: Days, found: Sequence[Beside], adding: bool, newest:
     lacks = next((lost for one in own if (lost := days.lacks(one.days))), "")
     if not adding:
         return [] if len(own) != 1 or lacks or any(one.shared for one in found if one not in own) else own
-    decide = "finops ingest --adds --newest takes the file in the place of every one that holds lines of its own"
+    decide = "finops ingest --adds --newest takes it in the place of every file that holds lines of its own"
     if others or len(own) > 1:
         one = others[0] if others else own[0]
         raise SourceRefused(
-            f"{name} brings {one.shared} of its {one.mine} lines of use again that stand in {one.name} already, which "
-            f"counts: they would count twice. Is it that one, corrected, {decide}; else leave it out."
+            f"{name}: {one.shared} of its {one.mine} lines of use stand in {one.name} already, which counts, and would "
+            f"count twice. If it is that one, corrected, {decide}; else leave it out."
         )
     if lacks:
         raise SourceRefused(
-            f"{name} was added before with other days: it has no use {lacks} now, and other days of it again. Is it "
-            f"that one, corrected, {decide}; else ingest a file of the new days alone."
+            f"{name} was added before with use of days that it lacks now ({lacks}), and has other days of it again. If "
+            f"it is that one, corrected, {decide}; else ingest a file of the new days alone."
         )
     return own
 

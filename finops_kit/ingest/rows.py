@@ -100,7 +100,8 @@ def _append(
         note_of_parts = "waits for the part that was refused" if mode.broken else note_of_parts
     why = next(iter(mode.late.values()), "")
     note_of_late = f"does not count: it brings {why}" if why else ""
-    note_of_late += " (--newest takes it all the same)" if why and not mode.adds else ""
+    again = "--adds --newest" if mode.adding else "--newest"
+    note_of_late += f" ({again} takes it all the same)" if why and not mode.adds else ""
     lost = ", ".join(f"{account} in {period:%Y-%m}" for account, period in mode.lost)
     note_of_lost = f"it no longer bills {lost}, as it did before; what it said of that counts on" if lost else ""
     note_of_days = "".join(

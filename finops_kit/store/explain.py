@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from finops_kit.store.chains import Chain, Key, Row, Told, read_chains
+from finops_kit.store.views import INSTEAD
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _explain(key: Key, told: Told) -> DeliveryStatus:
         late=[one["source_file"] for one in late],
         rows=sum(one["rows"] for one in [*current, *brought]),
         why=" ".join(_sentences(key[0], current, brought, older)),
-        todo=" ".join([*_waits(told, waiting, bool(current)), *_came_late(late)]),
+        todo=" ".join([*_waits(told, waiting, bool(current)), *_came_late(late, current)]),
     )
 
 
@@ -100,6 +101,9 @@ def _sentences(dataset: str, current: list[Row], brought: list[Row], older: list
             out.append(f"Current are the {len(files)} parts of one report that have come, the last of {last}.")
         elif len(files) > 1:
             out.append(f"Current are {len(files)} files that add to each other, the last of {last}.")
+            if again := [_name(one) for one in files if one["mode"].startswith(INSTEAD)]:
+                own = "its own earlier delivery" if len(again) == 1 else "their own earlier deliveries"
+                out.append(f"{_listed(again)} came again in the place of {own}.")
         elif older:
             out.append(f"Current is {_name(files[0])}, which came last, on {last}.")
         else:
@@ -150,16 +154,18 @@ def _name_before(told: Told, chain: Chain, part: int) -> str:
     return next((one["source_file"] for one in before if one["part"] == part and one["report"] in chain.reports), "")
 
 
-def _came_late(late: list[Row]) -> list[str]:
+def _came_late(late: list[Row], current: list[Row]) -> list[str]:
     """What came after a newer delivery, and what to do where it should count."""
     out = []
+    added = any(one["mode"] == "append" or one["mode"].startswith(INSTEAD) for one in current if not one["report"])
     for reason in dict.fromkeys(one["late"] for one in late if one["late"]):
         last = max(one["entry"] for one in late if one["late"] == reason)
         files = [one for one in late if one["late"] in (reason, None) and one["entry"] <= last]
         said = "does not count: it brings" if len(files) == 1 else "do not count: they bring"
         out.append(f"{_listed([_name(one) for one in files])} {said} {reason}.")
         if not files[-1]["replays"]:
-            out.append("Should it count all the same: finops ingest --newest with all its files.")
+            how = "--adds --newest" if added and not files[-1]["report"] else "--newest"
+            out.append(f"Should it count all the same: finops ingest {how} with all its files.")
     return out
 
 
