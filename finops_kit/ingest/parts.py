@@ -134,7 +134,7 @@ class Parts:
         return not self._newest or self._counting.of(digest)
 
     def counts(self, batch_id: str) -> tuple[bool | None, str]:
-        """Whether what was stored before counts, and the options that let it; not known while its report is under way."""
+        """Whether what was stored before counts, unknown while its report is under way; and the options that let it."""
         under_way = bool(self._contents) and None in self._stored
         return None if under_way or self.replays else self._counting.told(batch_id), self._counting.again(batch_id)
 
