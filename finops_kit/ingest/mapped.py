@@ -31,9 +31,9 @@ class MappedScan(Scan):
 
     currency_of_all: str | None = None
 
-    def open(self, plan: Plan) -> str:
+    def open(self, plan: Plan, strict: bool = False) -> str:
         """As :meth:`Scan.open`; a constant is no column whose values the control could read."""
-        return super().open(replace(plan, currency=None) if self.currency_of_all else plan)
+        return super().open(replace(plan, currency=None) if self.currency_of_all else plan, strict)
 
     def finish(self, plan: Plan) -> None:
         """As :meth:`Scan.finish`; the control sum gets the mapping's currency."""

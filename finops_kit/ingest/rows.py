@@ -47,7 +47,7 @@ def append_rows(
         return _append(writer, scan, known, plan, mode, actor, details, careful=False)
     except duckdb.Error as error:
         odd = isinstance(error, duckdb.ConversionException) or UNREADABLE in str(error) or REPEATED_KEY in str(error)
-        if not odd:
+        if not (odd or scan.uneven):
             raise scan.refusal(error) or error from error
     try:
         return _append(writer, scan, known, plan, mode, actor, details, careful=True)
@@ -66,7 +66,7 @@ def _append(
     ) as batch:  # fmt: skip
         try:
             fit_row_groups(batch.connection)
-            sql = scan.open(plan)
+            sql = scan.open(plan, strict=not careful)
             rows = plan.careful_sql(sql) if careful else plan.strict_sql(sql)
             # of a bill's file only the lake reads; observations are derived from their own file, whole
             columns = plan.columns if plan.table == "charge" else None

@@ -60,8 +60,18 @@ class Scan:
         """Hash the file before it is read."""
         self.expected_digest = self.source.digest()
 
-    def open(self, plan: Plan) -> str:
-        """Make the rows available once, from the first to the last; returns the SELECT that yields them."""
+    @property
+    def uneven(self) -> bool:
+        """Whether a strict reading ended at a record that could not be split into columns."""
+        return self.rows is not None and self.rows.uneven
+
+    def open(self, plan: Plan, strict: bool = False) -> str:
+        """Make the rows available once, from the first to the last; returns the SELECT that yields them.
+
+        Parameters
+        ----------
+        strict : end at the first record of a text that cannot be split into columns
+        """
         self.control = None
         if self.columns is not None:
             return self._with_tags(plan, scan_sql(self.source, self.columns))
@@ -72,7 +82,7 @@ class Scan:
             cost_else = plan.cost_else.raw if plan.cost_else and plan.cost_else.raw else None
             self.control = ControlSum(plan.cost.raw, currency, credits, cost_else)
         self.rows = self._reader_of(self.layout)(
-            self.source, self.layout, self.control, plan.quick, plan.quick_entries, at_once(plan.wide)
+            self.source, self.layout, self.control, plan.quick, plan.quick_entries, at_once(plan.wide), strict
         )
         self.connection.register(ROWS, ArrowStream(self.rows.reader()))
         return f"SELECT * FROM {ROWS}"

@@ -63,6 +63,7 @@ class TextRows:
     digest : SHA-256 of the raw bytes, once all were read
     problem : the refusal that ended the stream, which an engine's scan hands on as no more than text
     checked_before : whether bytes that are not UTF-8 are refused before they are split into records
+    uneven : a strict reading ended at a record that could not be split into columns
     """
 
     checked_before = False
@@ -70,8 +71,15 @@ class TextRows:
     def __init__(
         self, source: SourceFile, layout: Layout, control: ControlSum | None = None,
         quick: Sequence[tuple[str, str]] = (), entries: Sequence[tuple[str, str]] = (), at_once: int = 0,
+        strict: bool = False,
     ) -> None:  # fmt: skip
-        """``at_once`` : how many rows a batch shall have; as many as the reader finds where it is 0."""
+        """Say what is read, and how.
+
+        Parameters
+        ----------
+        at_once : how many rows a batch shall have; as many as the reader finds where it is 0
+        strict : end at the first record that cannot be split into columns, instead of setting it aside; that is faster
+        """
         self.source = source
         self.layout = layout
         self.control = control
@@ -79,6 +87,8 @@ class TextRows:
         self.rows_good = 0
         self.digest = ""
         self.problem: SourceRefused | None = None
+        self.uneven = False
+        self._strict = strict
         self._quick = [QuickTags(column) if kind == TAGS else QuickColumn(column, kind) for column, kind in quick]
         self._at_once = at_once
         self._entries = QuickEntries(entries) if entries else None
