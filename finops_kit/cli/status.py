@@ -95,7 +95,7 @@ def _deliveries(setting: Setting, as_of: str | None) -> None:
         print_json({"deliveries": as_json(told)})
     elif told:
         rows = [[one.dataset, one.source, one.account, f"{one.period:%Y-%m}", f"{one.rows:,}", one.why] for one in told]
-        click.echo(text_table(["what", "source", "account", "period", "rows", "why"], rows, widest=200))
+        click.echo(text_table(["what", "source", "account", "period", "rows", "why"], rows, widest=280))
         todo = [one for one in told if one.todo]
         if todo:
             click.echo("\nTo look at:")
