@@ -9,6 +9,10 @@ planned: where it says that a column has no nulls, the engine leaves the look fo
 that the table's first file lacked, and that is safe; but it does not correct itself where a later file lacks a column
 that had no nulls before. So a file lacks only what :func:`may_lack` names; ``finops verify`` holds every file against
 the same rule.
+
+The groups of rows of a file lie in no order: one is written as soon as it is full, where keeping the order of the
+source means holding those that wait for the ones before them (300 MB more for a million rows, and a thirteenth of the
+time). Every row has its ``source_row``.
 """
 
 from __future__ import annotations
@@ -64,7 +68,8 @@ def append_narrow(
     path = data / "main" / table / name
     path.parent.mkdir(parents=True, exist_ok=True)
     row = connection.execute(
-        f"COPY (SELECT {typed} FROM ({select_sql})) TO {text_literal(path)} ({parquet_options(connection, wide)})"
+        f"COPY (SELECT {typed} FROM ({select_sql})) TO {text_literal(path)} "
+        f"({parquet_options(connection, wide)}, PRESERVE_ORDER false)"
     ).fetchone()
     count = int(row[0]) if row else 0
     if count:
