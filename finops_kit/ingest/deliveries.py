@@ -233,6 +233,8 @@ def lost_accounts(
     -------
     The accounts and periods that it bills under another account now, and those that it no longer bills at all.
     """
+    if writer.is_new:
+        return [], []
     pairs = set(covered)
     connection = writer.connection
     named, name = "source_file = ?", source_file

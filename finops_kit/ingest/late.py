@@ -131,7 +131,7 @@ def late_periods(
     Why it is older, and of what is not older from which day to which it lacks use at its beginning.
     """
     current: dict[Pair, list[str]] = {}
-    for pair, batch_id in _current(writer, dataset, source_system) if batches else ():
+    for pair, batch_id in _current(writer, dataset, source_system) if batches and not writer.is_new else ():
         if pair in batches and batch_id not in batches[pair]:
             current.setdefault(pair, []).append(batch_id)
     asked = {tuple(stored) for pair in current for stored in (current[pair], batches[pair])}

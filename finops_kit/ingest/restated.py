@@ -157,6 +157,8 @@ def restate(
     """
     asked = list(pairs)
     delivery.instead = ""
+    if writer.is_new:
+        return {}
     if not delivery.adding:
         accounts = [account for account, _ in asked]
         if delivery.newest or not writer.connection.execute(_ADDED, [dataset, source_system, accounts]).fetchone():

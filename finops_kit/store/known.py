@@ -29,6 +29,7 @@ class KnownEntries:
         self._connection = connection
         self._version: int | None = None
         self._newest: dict[str, Any] | None = None
+        self._empty: bool | None = None
         self._by_content: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._whole = False
         self._asked = 0
@@ -45,13 +46,14 @@ class KnownEntries:
         key = (added["source_hash"], added["kind"])
         if self._by_content.get(key) is None:
             self._by_content[key] = added
-        self._newest, self._version = added, version
+        self._newest, self._version, self._empty = added, version, False
 
     @property
     def newest(self) -> dict[str, Any] | None:
         """The newest entry; None while there is none."""
-        if self._newest is None:
+        if self._newest is None and not self._empty:
             row = self._connection.execute(f"SELECT max(entry) FROM {LAKE}.ledger").fetchone()
+            self._empty = row is None or row[0] is None
             if row and row[0] is not None:
                 self._newest = next(iter(self._read("entry = ?", [row[0]])), None)
         return self._newest
@@ -59,6 +61,8 @@ class KnownEntries:
     def find(self, source_hash: str, kind: str) -> dict[str, Any] | None:
         """The first entry of that kind with that content."""
         key = (source_hash, kind)
+        if self.newest is None:  # asked for an entry, the lake looks at the statistics of every column of nothing
+            return None
         if key not in self._by_content and not self._whole:
             self._asked += 1
             if self._asked > ONE_BY_ONE:
@@ -72,6 +76,7 @@ class KnownEntries:
         self._version = version
         self._by_content = {}
         self._newest = None
+        self._empty = None
         self._whole = False
         self._asked = 0
 

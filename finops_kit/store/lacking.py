@@ -39,14 +39,15 @@ def columns_there(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]
     bill, and 0.01 s so.
     """
     catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
+    (version,) = connection.execute(f"SELECT id FROM {LAKE}.current_snapshot()").fetchall()[0]
     there: dict[str, list[str]] = {}
     for table, column in connection.execute(
-        f"""WITH seen AS (SELECT id FROM {LAKE}.current_snapshot())
-            SELECT t.table_name, c.column_name FROM {catalogue}_column c JOIN {catalogue}_table t USING (table_id), seen
+        f"""SELECT t.table_name, c.column_name FROM {catalogue}_column c JOIN {catalogue}_table t USING (table_id)
             WHERE c.parent_column IS NULL
-              AND t.begin_snapshot <= seen.id AND coalesce(t.end_snapshot > seen.id, true)
-              AND c.begin_snapshot <= seen.id AND coalesce(c.end_snapshot > seen.id, true)
-            ORDER BY t.table_id, c.column_order"""
+              AND t.begin_snapshot <= $version AND coalesce(t.end_snapshot > $version, true)
+              AND c.begin_snapshot <= $version AND coalesce(c.end_snapshot > $version, true)
+            ORDER BY t.table_id, c.column_order""",
+        {"version": version},
     ).fetchall():
         there.setdefault(table, []).append(column)
     return there

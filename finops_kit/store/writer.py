@@ -268,6 +268,11 @@ class Writer:
         """The newest ledger entry, with its hash and when it was recorded; None while there is none."""
         return self._known_entries().newest
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no batch was ever stored: of an empty table the lake asks the statistics of every column."""
+        return self.head() is None
+
     def _known_entries(self) -> KnownEntries:
         return self._known.at(self.version())
 
