@@ -41,7 +41,7 @@ class DelimitedRows(TextRows):
                 yield waiting
             waiting = numbered
         if waiting is not None:
-            yield self._without_open_quote(waiting, stream.quotes)
+            yield self._without_open_quote(waiting)
 
     def _open(self, stream: SourceStream) -> Iterator[pa.RecordBatch]:
         names = self.columns
@@ -77,16 +77,24 @@ class DelimitedRows(TextRows):
             return "error"
         return "skip"
 
-    def _without_open_quote(self, batch: pa.RecordBatch, quotes: int) -> pa.RecordBatch:
+    def _without_open_quote(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Set the last record aside if a quote that was never closed swallowed the lines after it."""
-        if quotes % 2 == 0 or batch.num_rows == 0:
+        if batch.num_rows == 0:
             return batch
         last = batch.slice(batch.num_rows - 1).to_pylist()[0]
-        if not any(isinstance(value, str) and "\n" in value for value in last.values()):
+        if not any(isinstance(value, str) and "\n" in value for value in last.values()) or self._quotes() % 2 == 0:
             return batch
         raw = self.layout.delimiter.join(str(last[name] or "") for name in self.columns)
         self.rejects.append(Reject(last["source_row"], "a quote is opened and never closed", raw[:MAX_RAW]))
         return batch.slice(0, batch.num_rows - 1)
+
+    def _quotes(self) -> int:
+        """How many quotes the file has: a second look at it, which only a last record of several lines asks for."""
+        stream = SourceStream(self.source)
+        try:
+            return sum(piece.count(b'"') for piece in iter(lambda: stream.read(BLOCK_BYTES), b""))
+        finally:
+            stream.close()
 
     def _sentence(self, message: str) -> str:
         name = self.source.name

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from finops_kit.errors import SourceRefused
 from finops_kit.settings import Workspace
 from finops_kit.sources.encoding import FOREWORD_BYTES, UTF8, Recoder, Undecodable, marked, without_foreword
@@ -40,7 +38,6 @@ CATALOGUE = Workspace(Path()).catalogue.name
 
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 _LOOKED_AT = HEAD_BYTES + FOREWORD_BYTES
-_QUOTE = ord('"')
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -256,7 +253,6 @@ class SourceStream(io.RawIOBase):
         self._count = 0
         self._at_start = True
         self._left_out = 0
-        self.quotes = 0
         self.problem: SourceRefused | None = None
 
     def readable(self) -> bool:
@@ -281,7 +277,6 @@ class SourceStream(io.RawIOBase):
             if first and not piece:  # a reader takes nothing for the end
                 return self.read(size)
         self._count += len(piece)
-        self.quotes += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == _QUOTE))  # four times bytes.count
         if b"\0" in piece:
             raise self._refuse("holds NUL bytes; it is damaged or no text. Export it again.")
         if self._decoder is not None and not (piece.isascii() and piece and not self._decoder.getstate()[0]):
