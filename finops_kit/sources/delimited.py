@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 from finops_kit.errors import SourceRefused
 from finops_kit.sources.ahead import ReadAhead
 from finops_kit.sources.files import SourceStream
-from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows
+from finops_kit.sources.textrows import MAX_RAW, MAX_REJECTS, NULL_WORDS, Reject, TextRows, memory_pool
 
 #: a record may not be longer than this; blocks of 4 MiB fall out of the processor's cache: a tenth slower in all
 BLOCK_BYTES = 1 << 20
@@ -58,6 +58,7 @@ class DelimitedRows(TextRows):
                     column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
                     quoted_strings_can_be_null=True, null_values=list(NULL_WORDS), check_utf8=False,
                 ),
+                memory_pool=memory_pool(),
             )  # fmt: skip
 
     def _reject(self, row: pa_csv.InvalidRow) -> str:
