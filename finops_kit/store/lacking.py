@@ -33,21 +33,10 @@ class Lacking(NamedTuple):
 
 
 def columns_there(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The columns of every table at the version that the connection sees, as the catalogue has them.
-
-    Asked through the engine's own list of columns, the lake reads the statistics of each: 0.4 s for a store of one
-    bill, and 0.01 s so.
-    """
-    catalogue = f"__ducklake_metadata_{LAKE}.ducklake"
-    (version,) = connection.execute(f"SELECT id FROM {LAKE}.current_snapshot()").fetchall()[0]
+    """The columns of every table at the version that the connection sees."""
     there: dict[str, list[str]] = {}
     for table, column in connection.execute(
-        f"""SELECT t.table_name, c.column_name FROM {catalogue}_column c JOIN {catalogue}_table t USING (table_id)
-            WHERE c.parent_column IS NULL
-              AND t.begin_snapshot <= $version AND coalesce(t.end_snapshot > $version, true)
-              AND c.begin_snapshot <= $version AND coalesce(c.end_snapshot > $version, true)
-            ORDER BY t.table_id, c.column_order""",
-        {"version": version},
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = ? ORDER BY column_index", [LAKE]
     ).fetchall():
         there.setdefault(table, []).append(column)
     return there
