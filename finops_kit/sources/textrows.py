@@ -158,8 +158,8 @@ class TextRows:
 def _of_size(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of one size, the last one apart; as they come where ``rows`` is 0.
 
-    An engine that writes groups of so many rows takes such a batch as it is, where it copies together what comes in
-    other sizes.
+    Each batch costs the same few steps for every column that is read at once: in batches of 4,096 rows the whole takes
+    a tenth longer than in groups of the engine's rows.
 
     Example
     -------

@@ -270,8 +270,11 @@ class Writer:
 
     @property
     def is_new(self) -> bool:
-        """Whether no batch was ever stored: of an empty table the lake asks the statistics of every column."""
-        return self.head() is None
+        """Whether no batch was ever stored, as of the last look at the ledger, which every batch begins with.
+
+        Of an empty table the lake asks the statistics of every column, so a new store is asked nothing.
+        """
+        return self._known.newest is None
 
     def _known_entries(self) -> KnownEntries:
         return self._known.at(self.version())
